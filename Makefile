@@ -1,0 +1,52 @@
+# Each target makes .venv from requirements.lock when it is missing or older than the lock.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.made-from-lock
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.numba_cache
+
+.PHONY: demo test test-slow soak bench lint docs samples lock clean
+.DEFAULT_GOAL := test
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY)
+	$(BIN)/densitometry demo demo_output
+
+test: $(READY)
+	$(BIN)/python -m pytest -n auto
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -n auto -m slow
+
+soak: $(READY)
+	$(BIN)/python -m pytest -m soak || test $$? -eq 5  # 5: there is none yet
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+lint: $(READY)
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+samples: $(READY)
+	$(BIN)/densitometry simulate sample_images --preset clipped --seed 11 --size-px 960 768 --jpeg
+	$(BIN)/densitometry simulate sample_images --preset ordinary --seed 12 --size-px 640 512 --um-per-px 8 --jpeg
+	$(BIN)/densitometry simulate sample_images --preset thinning --seed 13 --size-px 640 512 --um-per-px 8 --jpeg
+
+lock:
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf .venv .numba_cache .pytest_cache .mypy_cache .ruff_cache dist demo_output

@@ -1,0 +1,76 @@
+"""One exception tree: every refusal carries a code, an exit status, a reason and a remedy.
+
+An error a user can cause reaches the terminal as three lines:
+
+    error[E103]: what
+      why: the reason
+      fix: a line one can run
+"""
+
+from __future__ import annotations
+
+
+class DensitometryError(Exception):
+    """Base of every refusal; `what`, `why` and `fix` are complete short texts for a person."""
+
+    code = "E000"
+    exit_status = 3
+
+    def __init__(self, what: str, why: str, fix: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.fix = fix
+
+    def lines(self) -> str:
+        """Return the three lines shown to a person."""
+        return f"error[{self.code}]: {self.what}\n  why: {self.why}\n  fix: {self.fix}"
+
+
+class UnreadableImageError(DensitometryError):
+    """The file is not a picture that can be decoded whole."""
+
+    code = "E101"
+
+
+class ImageSizeError(DensitometryError):
+    """The picture is too small or too large to be measured."""
+
+    code = "E102"
+
+
+class ScaleError(DensitometryError):
+    """The scale is missing, contradictory or absurd."""
+
+    code = "E103"
+
+
+class RecipeError(DensitometryError):
+    """The recipe is unknown, malformed or holds an unknown key."""
+
+    code = "E104"
+
+
+class OutputError(DensitometryError):
+    """The output folder cannot take the results."""
+
+    code = "E105"
+
+
+class InputLayoutError(DensitometryError):
+    """The inputs cannot be told apart or found."""
+
+    code = "E106"
+
+
+class ResourcesError(DensitometryError):
+    """The machine ran out of what measuring a picture needs."""
+
+    code = "E108"
+
+
+class QualityRefusedError(DensitometryError):
+    """The quality gate refused every picture."""
+
+    code = "E107"
+    exit_status = 4

@@ -1,0 +1,141 @@
+"""Every adjustable number of the product: one frozen dataclass a stage, lengths in µm on the scalp.
+
+A field is the whole definition of a recipe key: its name, type, value, meaning and range. Recipes, their checks,
+`recipe show` and the reference page are all made from these fields.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+Value = bool | int | float | str | tuple[float, ...]
+
+
+def key(
+    value: Any,
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare one recipe key: its value, meaning and inclusive range (of each item, for a list)."""
+    return dataclasses.field(
+        default=value, metadata={"doc": doc, "low": low, "high": high, "choices": choices}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """Reading a picture: which sizes are accepted and how the field of view is found."""
+
+    max_megapixels: float = key(200.0, "largest picture accepted [million pixels]", low=1, high=2_000)
+    min_side_px: int = key(64, "shortest side accepted [px]", low=16, high=4_096)
+    find_marks: bool = key(True, "look for burned-in text, lines, circles and scale bars")
+    glare_patch_um: float = key(
+        150.0, "saturated patches at least this wide hide the scalp [µm]", low=20, high=5_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QualitySettings:
+    """The quality gate: where a picture is measured with a warning, and where measuring is meaningless."""
+
+    warn_blur_um: float = key(
+        20.0, "blur of the sharpest edges (standard deviation) that is warned of [µm]", low=1, high=500
+    )
+    reject_blur_um: float = key(
+        80.0, "blur of the sharpest edges beyond which no shaft is seen [µm]", low=5, high=2_000
+    )
+    warn_clipped_share: float = key(
+        0.05, "share of the field with a channel at its limit that is warned of", low=0, high=1
+    )
+    warn_glare_share: float = key(
+        0.02, "share of the field hidden by saturated glare that is warned of", low=0, high=1
+    )
+    reject_black_level: float = key(
+        20.0, "a picture whose bright parts stay below this is black [8-bit level]", low=0, high=128
+    )
+    reject_white_level: float = key(
+        245.0, "a picture whose dark parts stay above this is white [8-bit level]", low=128, high=255
+    )
+    warn_valid_share: float = key(
+        0.4, "share of the frame that shows scalp below which is warned", low=0, high=1
+    )
+    reject_valid_share: float = key(
+        0.05, "share of the frame that shows scalp below which nothing is measured", low=0, high=1
+    )
+    warn_fine_hair_px: float = key(
+        2.5, "width of a 30 µm hair below which fine hairs are not resolved [px]", low=0.5, high=20
+    )
+    warn_light_evenness: float = key(
+        0.25, "darkest over brightest region of skin, below which is warned", low=0, high=1
+    )
+    warn_colour_cast: float = key(
+        0.6, "difference of blue and red over their mean beyond which is warned", low=0, high=2
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """Finding hairs: detection, following, cutting, widths."""
+
+    grid_um: float = key(
+        8.0, "pixel size of the grid hairs are detected on; the network was trained on 8 [µm]", low=4, high=16
+    )
+    seed_evidence: float = key(
+        0.35, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95
+    )
+    stop_evidence: float = key(
+        0.18, "following stops where evidence stays below this [0-1]", low=0.02, high=0.9
+    )
+    max_gap_um: float = key(
+        32.0, "longest stretch without evidence that is passed straight on [µm]", low=0, high=200
+    )
+    shortest_bend_um: float = key(90.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
+    minimum_length_um: float = key(100.0, "shortest stretch followed as a hair [µm]", low=30, high=1_000)
+    hair_price_um: float = key(
+        72.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
+    )
+    end_gain_um: float = key(
+        48.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500
+    )
+    station_um: float = key(
+        16.0, "distance of the cross-sections a width is measured at [µm]", low=2, high=100
+    )
+    flank_um: float = key(40.0, "skin seen beside the shaft in a cross-section [µm]", low=10, high=200)
+    psf_neighbourhood_um: float = key(
+        1500.0, "edges this near speak for the blur at a hair [µm]", low=200, high=10_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSettings:
+    """From traces to hairs: diameters, classes, counting, follicular units."""
+
+    cutoffs_um: tuple[float, ...] = key(
+        (30.0, 40.0), "vellus cut-offs that are reported [µm]", low=5, high=150
+    )
+    primary_cutoff_um: float = key(
+        30.0, "vellus cut-off of the class and the headline fractions [µm]", low=5, high=150
+    )
+    end_margin_um: float = key(100.0, "length left out of the diameter at each end [µm]", low=0, high=1_000)
+    minimum_length_um: float = key(200.0, "shortest hair that is listed [µm]", low=50, high=2_000)
+    unit_radius_um: float = key(
+        150.0, "roots farther apart belong to different units [µm]", low=20, high=1_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """The overlay: size and strokes. None of these changes a number."""
+
+    overlay_width_px: int = key(
+        1600,
+        "pictures narrower than this are enlarged by a whole factor for the overlay [px]",
+        low=200,
+        high=8_000,
+    )
+    overlay_opacity: float = key(0.85, "opacity of the outlines [0-1]", low=0.1, high=1)

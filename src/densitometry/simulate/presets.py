@@ -1,0 +1,391 @@
+"""Kinds of pictures by name, and settings drawn over all of them."""
+
+# ruff: noqa: PLR2004 (numbers here are the shapes and chances of what is drawn)
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densitometry.simulate.colours import BLACK, BLOND, BROWN, DARK_BROWN, GREY, RED, WHITE, mix
+from densitometry.simulate.settings import (
+    CameraSettings,
+    Colour,
+    CoverSettings,
+    HairSettings,
+    SceneSettings,
+    SkinSettings,
+)
+
+CLIPPED = SceneSettings(
+    name="clipped",
+    hairs=HairSettings(
+        density_per_cm2=135.0,
+        unit_weights=(0.34, 0.42, 0.2, 0.04),
+        unit_spacing_um=520.0,
+        terminal_um=80.0,
+        terminal_sd=0.17,
+        vellus_fraction=0.03,
+        undersized_fraction=0.07,
+        length_um=430.0,
+        length_sd=0.3,
+        clipped_fraction=1.0,
+        curl_per_mm=0.12,
+        wave_per_mm=0.05,
+        lie_sd_rad=0.16,
+        fan_sd_rad=0.08,
+        crowding=0.95,
+        colours=mix((0.8, BLACK), (0.2, DARK_BROWN)),
+        streak=0.03,
+        sparkle=0.05,
+        roughness_um=1.3,
+        root_fade_um=28.0,
+        under_skin=1.0,
+        under_skin_um=270.0,
+        cast_shadow=0.1,
+        loose_per_cm2=6.0,
+    ),
+    skin=SkinSettings(
+        tone=(0.60, 0.57, 0.57),
+        shine=0.5,
+        furrow=0.13,
+        furrow_width=0.14,
+        redness=0.12,
+        blotch=0.05,
+        grain=0.05,
+        mottle=0.06,
+        pit=0.5,
+        collar=0.5,
+        ring=0.35,
+        scale_near_hair=0.15,
+        specks_per_cm2=20.0,
+        vessels_per_cm2=10.0,
+    ),
+    camera=CameraSettings(
+        light=(1.0, 0.98, 0.78),
+        light_edge=(0.86, 0.86, 1.2),
+        light_angle_rad=-0.8,
+        light_falloff=0.12,
+        psf_px=1.2,
+        defocus_px=1.5,
+        noise=0.005,
+        shot=0.012,
+        sharpen=0.7,
+        jpeg_quality=90,
+    ),
+)
+ORDINARY = SceneSettings(
+    name="ordinary",
+    hairs=HairSettings(
+        density_per_cm2=120.0,
+        length_um=1500.0,
+        vellus_fraction=0.1,
+        colours=mix((1.0, DARK_BROWN), (0.4, BROWN), (0.05, WHITE)),
+    ),
+    skin=SkinSettings(vessels_per_cm2=40.0, scale_per_cm2=15.0),
+    cover=CoverSettings(bubbles_per_cm2=15.0, glare_per_cm2=6.0),
+)
+THINNING = replace(
+    ORDINARY,
+    name="thinning",
+    hairs=replace(
+        ORDINARY.hairs,
+        density_per_cm2=110.0,
+        vellus_fraction=0.34,
+        terminal_um=58.0,
+        terminal_sd=0.25,
+        length_um=1200.0,
+    ),
+    skin=replace(ORDINARY.skin, yellow_dots_per_cm2=25.0),
+)
+DENSE = replace(
+    ORDINARY,
+    name="dense",
+    hairs=replace(
+        ORDINARY.hairs, density_per_cm2=170.0, length_um=2200.0, lie_sd_rad=0.45, unit_spacing_um=330.0
+    ),
+)
+BLOND_LIGHT = replace(
+    ORDINARY,
+    name="blond",
+    hairs=replace(ORDINARY.hairs, colours=mix((1.0, BLOND), (0.2, RED)), streak=0.3, under_skin=0.4),
+    skin=replace(ORDINARY.skin, tone=(0.87, 0.77, 0.72), shine=0.12),
+)
+GREY_RED = replace(
+    ORDINARY,
+    name="grey",
+    hairs=replace(
+        ORDINARY.hairs, colours=mix((0.6, GREY), (0.4, WHITE), (0.2, DARK_BROWN)), streak=0.3, under_skin=0.5
+    ),
+    skin=replace(ORDINARY.skin, tone=(0.78, 0.52, 0.47), redness=0.3, vessels_per_cm2=90.0),
+)
+DARK_SKIN = replace(
+    ORDINARY,
+    name="dark_skin",
+    hairs=replace(
+        ORDINARY.hairs,
+        density_per_cm2=130.0,
+        colours=mix((1.0, BLACK)),
+        curl_per_mm=1.0,
+        wave_per_mm=1.0,
+        streak=0.3,
+        length_um=1600.0,
+    ),
+    skin=replace(
+        ORDINARY.skin,
+        tone=(0.40, 0.28, 0.22),
+        blotch=0.18,
+        white_dots_per_cm2=120.0,
+        redness=0.05,
+        furrow=0.15,
+    ),
+    cover=CoverSettings(bubbles_per_cm2=5.0, glare_per_cm2=4.0),
+)
+BLURRED = replace(ORDINARY, name="blurred", camera=replace(ORDINARY.camera, psf_px=2.2))
+SHARPENED = replace(ORDINARY, name="sharpened", camera=replace(ORDINARY.camera, sharpen=1.5, psf_px=0.9))
+VIGNETTE = replace(
+    ORDINARY,
+    name="vignette",
+    cover=replace(ORDINARY.cover, circle=True, bubbles_per_cm2=60.0),
+    camera=replace(ORDINARY.camera, light_falloff=0.25),
+)
+EMPTY = replace(ORDINARY, name="empty", hairs=replace(ORDINARY.hairs, density_per_cm2=0.0))
+
+PRESETS = {
+    s.name: s
+    for s in (
+        CLIPPED,
+        ORDINARY,
+        THINNING,
+        DENSE,
+        BLOND_LIGHT,
+        GREY_RED,
+        DARK_SKIN,
+        BLURRED,
+        SHARPENED,
+        VIGNETTE,
+        EMPTY,
+    )
+}
+
+
+def preset(name: str) -> SceneSettings:
+    """Return the settings of one of `PRESETS`.
+
+    Raises:
+        KeyError: if there is no preset of that name; the message lists them.
+    """
+    if name not in PRESETS:
+        msg = f"no preset {name!r}; there are {', '.join(PRESETS)}"
+        raise KeyError(msg)
+    return PRESETS[name]
+
+
+def random_settings(
+    rng: np.random.Generator, size_px: tuple[int, int] = (384, 384), um_per_px: float = 8.0
+) -> SceneSettings:
+    """Draw settings over everything pictures differ in: half of them trimmed scalp under a contact lens."""
+    clipped = bool(rng.random() < 0.5)
+    hairs = _random_clipped_hairs(rng) if clipped else _random_hairs(rng)
+    skin = _random_skin(rng, clipped)
+    if not clipped or rng.random() < 0.3:
+        skin, hairs = _random_complexion(rng, skin, hairs)
+    return SceneSettings(
+        "random",
+        size_px,
+        um_per_px,
+        hairs,
+        skin,
+        _random_camera(rng, clipped, um_per_px),
+        _random_cover(rng, clipped),
+    )
+
+
+def _log(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _some(rng: np.random.Generator, chance: float, low: float, high: float) -> float:
+    return _log(rng, low, high) if rng.random() < chance else 0.0
+
+
+def _random_clipped_hairs(rng: np.random.Generator) -> HairSettings:
+    weights = rng.dirichlet((3.0, 4.0, 2.0, 0.6))
+    base = CLIPPED.hairs
+    dark = (0.85, BLACK), (0.15, DARK_BROWN)
+    brown = (0.3, BLACK), (0.6, DARK_BROWN), (0.1, BROWN)
+    colours = mix(*(dark if rng.random() < 0.75 else brown))
+    if rng.random() < 0.12:
+        colours += mix((0.15, WHITE), (0.1, GREY))
+    return replace(
+        base,
+        density_per_cm2=rng.uniform(80, 230),
+        unit_weights=_four(weights),
+        unit_spacing_um=rng.uniform(350, 650),
+        terminal_um=rng.uniform(58, 98),
+        terminal_sd=rng.uniform(0.1, 0.26),
+        terminal_range_um=(35.0, 130.0),
+        vellus_fraction=_some(rng, 0.5, 0.01, 0.15),
+        undersized_fraction=_some(rng, 0.75, 0.02, 0.25),
+        length_um=_log(rng, 260, 800),
+        length_sd=rng.uniform(0.12, 0.45),
+        clipped_fraction=1.0 if rng.random() < 0.7 else rng.uniform(0.8, 1.0),
+        curl_per_mm=_log(rng, 0.03, 0.5),
+        wave_per_mm=_log(rng, 0.02, 0.3),
+        lie_rad=rng.uniform(0, 2 * np.pi),
+        lie_sd_rad=rng.uniform(0.08, 0.4),
+        fan_sd_rad=rng.uniform(0.03, 0.16),
+        crowding=rng.uniform(0.75, 1.3),
+        colours=colours,
+        streak=_log(rng, 0.008, 0.16),
+        sparkle=_log(rng, 0.01, 0.2),
+        roughness_um=rng.uniform(0.2, 2.2),
+        root_fade_um=_log(rng, 8, 60),
+        root_narrowing=rng.uniform(0, 0.35),
+        under_skin=_log(rng, 0.2, 1.6),
+        under_skin_um=rng.uniform(120, 420),
+        cast_shadow=rng.uniform(0, 0.25),
+        loose_per_cm2=_some(rng, 0.5, 4, 30),
+    )
+
+
+def _random_hairs(rng: np.random.Generator) -> HairSettings:
+    kinds = (BLACK, DARK_BROWN, BROWN, RED, BLOND, GREY, WHITE)
+    main = int(rng.choice(len(kinds), p=(0.27, 0.25, 0.17, 0.06, 0.1, 0.08, 0.07)))
+    other = int(rng.choice(len(kinds)))
+    colours = mix((1.0, kinds[main]), (_some(rng, 0.5, 0.02, 0.4), kinds[other]))
+    curly = rng.random() < 0.2
+    return HairSettings(
+        density_per_cm2=_log(rng, 35, 230),
+        unit_weights=_four(rng.dirichlet((4.0, 3.0, 1.5, 0.4))),
+        unit_spacing_um=rng.uniform(250, 600),
+        terminal_um=rng.uniform(45, 90),
+        terminal_sd=rng.uniform(0.1, 0.35),
+        terminal_range_um=(32.0, 125.0),
+        vellus_fraction=_some(rng, 0.75, 0.03, 0.6),
+        undersized_fraction=_some(rng, 0.3, 0.02, 0.15),
+        length_um=_log(rng, 400, 4500),
+        length_sd=rng.uniform(0.1, 0.6),
+        clipped_fraction=float(rng.choice([0.0, 1.0, rng.random()])),
+        curl_per_mm=_log(rng, 0.4, 1.5) if curly else _log(rng, 0.04, 0.5),
+        wave_per_mm=_log(rng, 0.3, 1.5) if curly else _log(rng, 0.03, 0.4),
+        lie_rad=rng.uniform(0, 2 * np.pi),
+        lie_sd_rad=rng.uniform(0.1, 0.9),
+        fan_sd_rad=rng.uniform(0.05, 0.35),
+        crowding=rng.uniform(0.7, 1.5),
+        colours=colours,
+        streak=_log(rng, 0.01, 0.6),
+        sparkle=_log(rng, 0.01, 0.25),
+        roughness_um=rng.uniform(0, 1.8),
+        root_fade_um=_log(rng, 5, 60),
+        root_narrowing=rng.uniform(-0.1, 0.3),
+        under_skin=_log(rng, 0.08, 1.3),
+        under_skin_um=rng.uniform(50, 260),
+        cast_shadow=rng.uniform(0, 0.3),
+        loose_per_cm2=_some(rng, 0.25, 3, 20),
+    )
+
+
+def _random_skin(rng: np.random.Generator, clipped: bool) -> SkinSettings:
+    tone = np.array([0.64, 0.60, 0.59]) * rng.uniform(0.78, 1.25) * (1 + rng.normal(0, 0.03, 3))
+    wet = _log(rng, 0.2, 1.0) if clipped else _log(rng, 0.02, 1.0)
+    return SkinSettings(
+        tone=_colour(tone),
+        blotch=rng.uniform(0.0, 0.12),
+        mottle=_log(rng, 0.03, 0.12),
+        grain=_log(rng, 0.01, 0.1),
+        redness=_log(rng, 0.03, 0.35),
+        vessels_per_cm2=_some(rng, 0.45, 5, 150),
+        vessel_strength=rng.uniform(0.1, 0.6),
+        shine=wet,
+        shine_patch=rng.uniform(0.2, 1.6),
+        shine_angle_rad=rng.uniform(0, np.pi),
+        shine_stretch=rng.uniform(1.0, 3.0),
+        furrow=_some(rng, 0.8, 0.05, 0.5),
+        furrow_um=_log(rng, 120, 600),
+        furrow_width=_log(rng, 0.04, 0.35),
+        pit=rng.uniform(0, 1.0),
+        collar=rng.uniform(0, 0.9),
+        ring=_log(rng, 0.05, 0.8),
+        scale_near_hair=_some(rng, 0.35, 0.05, 0.8),
+        scale_per_cm2=_some(rng, 0.3, 5, 80),
+        white_dots_per_cm2=_some(rng, 0.1, 20, 150),
+        yellow_dots_per_cm2=_some(rng, 0.12, 5, 60),
+        black_dots_per_cm2=_some(rng, 0.12, 3, 40),
+        nevi_per_cm2=_some(rng, 0.15, 3, 20),
+        specks_per_cm2=_some(rng, 0.6, 10, 150),
+    )
+
+
+def _random_complexion(
+    rng: np.random.Generator, skin: SkinSettings, hairs: HairSettings
+) -> tuple[SkinSettings, HairSettings]:
+    depth = float(rng.choice([rng.uniform(0, 0.35), rng.uniform(0.35, 1.0)], p=[0.7, 0.3]))
+    light, dark = np.array([0.88, 0.76, 0.70]), np.array([0.30, 0.20, 0.15])
+    tone = ((1 - depth) * light + depth * dark) * (1 + rng.normal(0, 0.05, 3))
+    if rng.random() < 0.2:
+        tone = tone * np.array([1.02, rng.uniform(0.65, 0.85), rng.uniform(0.6, 0.85)])
+    if depth > 0.6:
+        # On deep skin only dark or white shafts can be told from it.
+        hairs = replace(hairs, colours=mix((1.0, BLACK), (_some(rng, 0.4, 0.03, 0.6), WHITE)))
+    return replace(skin, tone=_colour(tone), blotch=skin.blotch * (1 + 2 * depth)), hairs
+
+
+def _colour(values: NDArray[np.float64]) -> Colour:
+    r, g, b = (float(v) for v in np.clip(values, 0.05, 0.95))
+    return r, g, b
+
+
+def _random_camera(rng: np.random.Generator, clipped: bool, um_per_px: float) -> CameraSettings:
+    if clipped and rng.random() < 0.8:
+        centre = np.array([1.0, rng.uniform(0.94, 1.06), rng.uniform(0.68, 1.05)])
+        edge = np.array([rng.uniform(0.6, 1.05), rng.uniform(0.65, 1.0), rng.uniform(0.95, 1.7)])
+    else:
+        centre = 1 + rng.normal(0, 0.07, 3)
+        edge = centre * (1 + rng.normal(0, 0.12, 3))
+    if rng.random() < 0.5:
+        centre, edge = edge, centre
+    # Drawn in µm on the scalp: patches are often rendered coarser than the camera saw them.
+    psf_px = float(np.clip(_log(rng, 3.0, 12.0) / um_per_px, 0.35, 2.4))
+    return CameraSettings(
+        light=_light(centre),
+        light_edge=_light(edge),
+        light_angle_rad=rng.uniform(0, 2 * np.pi),
+        light_falloff=rng.uniform(0, 0.3),
+        psf_px=psf_px,
+        defocus_px=_some(rng, 0.5, 0.4, 3.0),
+        tilt=rng.uniform(0, 1),
+        exposure=_log(rng, 0.5, 1.3),
+        gamma=rng.uniform(0.8, 1.25),
+        contrast=rng.uniform(-0.15, 0.5),
+        noise=_log(rng, 0.001, 0.012),
+        shot=_log(rng, 0.003, 0.035),
+        noise_grain_px=_some(rng, 0.5, 0.3, 1.0),
+        sharpen=_some(rng, 0.6, 0.15, 1.8),
+        sharpen_px=rng.uniform(0.7, 2.2),
+        resample=rng.uniform(0.6, 1.0) if rng.random() < 0.25 else 1.0,
+        jpeg_quality=int(rng.integers(60, 98)) if rng.random() < 0.8 else 0,
+    )
+
+
+def _four(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    a, b, c, d = (float(v) for v in values)
+    return a, b, c, d
+
+
+def _light(values: NDArray[np.float64]) -> Colour:
+    r, g, b = (float(v) for v in np.clip(values, 0.3, 2.0))
+    return r, g, b
+
+
+def _random_cover(rng: np.random.Generator, clipped: bool) -> CoverSettings:
+    rare = 0.1 if clipped else 0.25
+    return CoverSettings(
+        bubbles_per_cm2=_some(rng, rare, 5, 80),
+        glare_per_cm2=_some(rng, rare, 3, 30),
+        banner=bool(rng.random() < 0.08),
+        drawn_circle=bool(rng.random() < 0.1),
+        scale_bar=bool(rng.random() < 0.05),
+        text_box=bool(rng.random() < 0.05),
+    )

@@ -1,0 +1,250 @@
+"""Follow hairs through the lifted centre-line maps: by direction, with bounded curvature and an angle-aware memory.
+
+Crossing hairs live in different orientation bins, so a follower passes through a crossing as if it were alone.
+All lengths here are pixels of the detection grid.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+_BINS = 6
+_BIN_RAD = math.pi / _BINS
+_STEP_PX = 1.0
+_LOOK_PX = 5
+_MAX_POINTS = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSettings:
+    """How curves are followed, on the detection grid.
+
+    Attributes:
+        seed_evidence: least evidence at a seed.
+        stop_evidence: a curve stops where the evidence ahead stays below this.
+        max_gap_px: longest stretch without evidence that is passed straight on.
+        max_turn_rad_per_px: bound on curvature.
+        min_length_px: shorter curves are dropped.
+        min_new_px: least length along which a curve runs where no stronger curve ran before it.
+        min_new_fraction: the same as a fraction of its length.
+    """
+
+    seed_evidence: float = 0.35
+    stop_evidence: float = 0.18
+    max_gap_px: float = 4.0
+    max_turn_rad_per_px: float = 0.09
+    min_length_px: float = 12.0
+    min_new_px: float = 10.0
+    min_new_fraction: float = 0.3
+
+
+@njit(cache=True, inline="always")  # type: ignore[misc]
+def _window(theta: float, k: int) -> float:
+    """Weight of bin k for direction theta: 1 within 15°, 0 beyond 45°."""
+    delta = abs((theta - k * _BIN_RAD + math.pi / 2) % math.pi - math.pi / 2)
+    return min(1.0, max(0.0, 1.5 - delta / _BIN_RAD))
+
+
+@njit(cache=True)  # type: ignore[misc]
+def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
+    """Evidence of a centre line through (x, y) along theta, from maps (h, w, bins)."""
+    h, w, bins = lifted.shape
+    if not (0.0 <= x < w - 1 and 0.0 <= y < h - 1):
+        return 0.0
+    x0, y0 = int(x), int(y)
+    fx, fy = x - x0, y - y0
+    total = 0.0
+    for k in range(bins):
+        weight = _window(theta, k)
+        if weight > 0.0:
+            top = lifted[y0, x0, k] * (1 - fx) + lifted[y0, x0 + 1, k] * fx
+            low = lifted[y0 + 1, x0, k] * (1 - fx) + lifted[y0 + 1, x0 + 1, k] * fx
+            total += weight * (top * (1 - fy) + low * fy)
+    return min(total, 1.0)
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _ahead(lifted: Floats, x: float, y: float, theta: float) -> float:
+    """Mean evidence at three places ahead."""
+    c, s = math.cos(theta), math.sin(theta)
+    total = 0.0
+    for i in (1.5, 3.0, 5.0):
+        total += evidence(lifted, x + i * c, y + i * s, theta)
+    return total / 3.0
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _follow(
+    lifted: Floats, x: float, y: float, theta: float, stop: float, max_gap: float, max_turn: float,
+    out: Floats,
+) -> int:
+    """Walk from (x, y) along theta; write x, y, evidence, theta; return the number of points written."""
+    n, gap = 0, 0
+    turn = 0.0
+    while n < out.shape[0]:
+        best, best_turn = -1.0, 0.0
+        for j in range(-2, 3):
+            option = j / 2.0 * max_turn
+            # averaging over the look-ahead bends the whole arc, hence half of the total turn
+            value = _ahead(lifted, x, y, theta + option * (1 + _LOOK_PX) / 2)
+            value -= 0.03 * abs(j) + 0.4 * abs(option - turn)
+            if value > best:
+                best, best_turn = value, option
+        turn = 0.5 * turn + 0.5 * best_turn
+        theta += turn * _STEP_PX
+        x += _STEP_PX * math.cos(theta)
+        y += _STEP_PX * math.sin(theta)
+        nx, ny = -math.sin(theta), math.cos(theta)
+        left = evidence(lifted, x - nx, y - ny, theta)
+        here = evidence(lifted, x, y, theta)
+        right = evidence(lifted, x + nx, y + ny, theta)
+        curve = left - 2 * here + right
+        if curve < -0.02:
+            shift = max(-0.35, min(0.35, 0.5 * (left - right) / curve))
+            x += shift * nx
+            y += shift * ny
+        elif left > here or right > here:
+            sign = 0.3 if right > left else -0.3
+            x += sign * nx
+            y += sign * ny
+        value = evidence(lifted, x, y, theta)
+        gap = gap + 1 if value < stop else 0
+        out[n, 0], out[n, 1], out[n, 2], out[n, 3] = x, y, value, theta
+        n += 1
+        if gap > max_gap:
+            break
+        h, w, _ = lifted.shape
+        if not (0.0 <= x < w - 1 and 0.0 <= y < h - 1):
+            break
+    while n > 0 and out[n - 1, 2] < stop:
+        n -= 1
+    return n
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _seeds(lifted: Floats, least: float) -> Floats:
+    """Ridge points (x, y, theta, evidence): maxima across the dominant direction of each orientation group."""
+    h, w, bins = lifted.shape
+    found = []
+    for y in range(1, h - 1):
+        for x in range(1, w - 1):
+            for k in range(bins):
+                value = lifted[y, x, k]
+                before, after = lifted[y, x, (k - 1) % bins], lifted[y, x, (k + 1) % bins]
+                if value < 0.3 * least or value < before or value <= after:
+                    continue
+                theta = (k + (after - before) / (before + value + after + 1e-6)) * _BIN_RAD
+                here = evidence(lifted, float(x), float(y), theta)
+                if here < least:
+                    continue
+                nx, ny = -math.sin(theta), math.cos(theta)
+                if here < evidence(lifted, x - nx, y - ny, theta) or here <= evidence(lifted, x + nx, y + ny, theta):
+                    continue
+                found.append((float(x), float(y), theta, here))
+    out = np.zeros((len(found), 4))
+    for i in range(len(found)):
+        for j in range(4):
+            out[i, j] = found[i][j]
+    return out
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _is_covered(visited: NDArray[np.uint8], x: float, y: float, theta: float) -> bool:
+    h, w, bins = visited.shape
+    px, py = int(round(x)), int(round(y))
+    if not (0 <= px < w and 0 <= py < h):
+        return False
+    return visited[py, px, int(round(theta / _BIN_RAD)) % bins] > 0
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _cover(visited: NDArray[np.uint8], points: Floats, radius: float) -> None:
+    h, w, bins = visited.shape
+    r = int(math.ceil(radius))
+    for i in range(len(points)):
+        k = int(round(points[i, 3] / _BIN_RAD)) % bins
+        cx, cy = int(round(points[i, 0])), int(round(points[i, 1]))
+        for py in range(max(0, cy - r), min(h, cy + r + 1)):
+            for px in range(max(0, cx - r), min(w, cx + r + 1)):
+                if (px - points[i, 0]) ** 2 + (py - points[i, 1]) ** 2 <= radius * radius:
+                    for j in (k - 1, k, k + 1):
+                        visited[py, px, j % bins] = 1
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _follow_all(
+    lifted: Floats, seeds: Floats, stop: float, max_gap: float, max_turn: float,
+    min_length: float, min_new: float, min_new_fraction: float, cover_radius: float,
+) -> tuple[Floats, NDArray[np.int64]]:
+    visited = np.zeros(lifted.shape, np.uint8)
+    forward = np.zeros((_MAX_POINTS, 4))
+    backward = np.zeros((_MAX_POINTS, 4))
+    pool = np.zeros((0, 5))
+    chunks = []
+    sizes = []
+    for s in range(len(seeds)):
+        x, y, theta = seeds[s, 0], seeds[s, 1], seeds[s, 2]
+        if _is_covered(visited, x, y, theta):
+            continue
+        nf = _follow(lifted, x, y, theta, stop, max_gap, max_turn, forward)
+        nb = _follow(lifted, x, y, theta + math.pi, stop, max_gap, max_turn, backward)
+        n = nf + nb + 1
+        line = np.zeros((n, 5))
+        for i in range(nb):
+            line[i, 0], line[i, 1], line[i, 2] = backward[nb - 1 - i, 0], backward[nb - 1 - i, 1], backward[nb - 1 - i, 2]
+            line[i, 3] = backward[nb - 1 - i, 3] - math.pi
+        line[nb, 0], line[nb, 1], line[nb, 2], line[nb, 3] = x, y, seeds[s, 3], theta
+        line[nb + 1 :, :4] = forward[:nf]
+        new = 0
+        for i in range(n):
+            if not _is_covered(visited, line[i, 0], line[i, 1], line[i, 3]):
+                new += 1
+                line[i, 4] = 1.0
+        _cover(visited, line[nb : nb + 1], cover_radius)
+        if n < min_length or new < min_new or new < min_new_fraction * n:
+            continue
+        _cover(visited, line, cover_radius)
+        chunks.append(line)
+        sizes.append(n)
+    total = 0
+    for size in sizes:
+        total += size
+    pool = np.zeros((total, 5))
+    at = 0
+    for line in chunks:
+        pool[at : at + len(line)] = line
+        at += len(line)
+    return pool, np.array(sizes, np.int64)
+
+
+def follow_curves(lifted: Floats, settings: FollowSettings, cover_radius_px: float = 1.6) -> list[Floats]:
+    """Follow every centre line of the lifted maps once.
+
+    Args:
+        lifted: (bins, h, w) in [0, 1].
+        settings: see `FollowSettings`.
+        cover_radius_px: half width of the strip around a followed curve in which no parallel curve may start.
+
+    Returns:
+        Curves (N, 5), points about 1 px apart: x, y, evidence, direction [rad], 1 where new (not already run along).
+    """
+    maps = np.ascontiguousarray(lifted.transpose(1, 2, 0), dtype=np.float32)
+    seeds = _seeds(maps, settings.seed_evidence)
+    if not len(seeds):
+        return []
+    # the middle of a strong line is the safest start: order by evidence seen along the line, then by place
+    strength = np.round(seeds[:, 3], 2)
+    order = np.lexsort((seeds[:, 0], seeds[:, 1], -strength))
+    pool, sizes = _follow_all(
+        maps, seeds[order], settings.stop_evidence, settings.max_gap_px, settings.max_turn_rad_per_px,
+        settings.min_length_px, settings.min_new_px, settings.min_new_fraction, cover_radius_px,
+    )
+    return [np.array(part) for part in np.split(pool, np.cumsum(sizes)[:-1])] if len(sizes) else []

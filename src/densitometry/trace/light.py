@@ -1,0 +1,72 @@
+"""Light: from stored pixels to linear light, and from linear light to contrast against local skin.
+
+Only local windows are read: a hair a window away changes nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+DARK_LIGHT = 0.015
+"""Linear light added before logarithms: about the stray light and black level of a contact microscope."""
+CONTRAST_LIMIT = 3.0
+"""Log contrast is clipped here: e³ = 20 times darker or brighter than its surroundings."""
+
+
+def srgb_table() -> NDArray[np.float32]:
+    """Return the 256 linear-light values of 8-bit sRGB codes, in [0, 1] (IEC 61966-2-1)."""
+    code = np.arange(256) / 255.0
+    linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    return linear.astype(np.float32)
+
+
+_SRGB = srgb_table()
+
+
+def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Convert sRGB-coded pixels of 8 or 16 bits, any shape, to linear light in [0, 1]."""
+    if pixels.dtype == np.uint8:
+        return _SRGB[pixels]
+    code = pixels.astype(np.float32) / 65535.0
+    return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def local_mean(values: Floats, weight: Floats, window_px: int) -> NDArray[np.float32]:
+    """Weighted mean in a smooth local window (three box passes), edges reflected.
+
+    Args:
+        values: (H, W, C) float32.
+        weight: (H, W) float32 in [0, 1]; places of weight 0 do not speak.
+        window_px: width of each box pass, odd.
+    """
+    size = (window_px, window_px)
+    top = values * weight[..., None]
+    bottom = weight.copy()
+    for _ in range(3):
+        top = cv2.blur(top, size, borderType=cv2.BORDER_REFLECT)
+        bottom = cv2.blur(bottom, size, borderType=cv2.BORDER_REFLECT)
+    return np.asarray(top / np.maximum(bottom, 1e-4)[..., None], np.float32)
+
+
+def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> NDArray[np.float32]:
+    """Natural log of linear light over its local mean, clipped; 0 where the field is not valid.
+
+    Unchanged by brightness and white balance; a change of gamma only scales it.
+
+    Args:
+        linear: (H, W, 3) linear light.
+        valid: (H, W) bool.
+        window_px: width of each of three box passes [px].
+    """
+    logs = np.log(np.asarray(linear, np.float32) + DARK_LIGHT)
+    weight = valid.astype(np.float32)
+    contrast = logs - local_mean(logs, weight, window_px)
+    np.clip(contrast, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast)
+    contrast *= weight[..., None]
+    return contrast

@@ -1,0 +1,118 @@
+"""Pixels in, hairs out: the fixed order of tracing. Native pixels everywhere but on the detection grid."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from densitometry.model import Trace, TraceResult
+from densitometry.trace.curves import FollowSettings, follow_curves
+from densitometry.trace.light import log_contrast, srgb_table, to_linear
+from densitometry.trace.maps import EvidenceMaps
+from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
+from densitometry.trace.segments import Segment, SegmentSettings, cut_curve
+from densitometry.trace.width import WidthProfile, WidthSettings, measure_widths
+
+Floats = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceOptions:
+    """Everything tracing needs to know, in pixels.
+
+    Attributes:
+        grid_px: native pixels per pixel of the detection grid.
+        follow, segment: settings on the detection grid.
+        width: settings in native pixels.
+    """
+
+    grid_px: float
+    follow: FollowSettings
+    segment: SegmentSettings
+    width: WidthSettings
+
+
+def to_grid(pixels: NDArray[Any], grid_px: float) -> tuple[NDArray[Any], tuple[float, float]]:
+    """Bring a picture to the detection grid; return it and the factors grid px per native px in x and y.
+
+    A pixel centre at native x lies at (x + 0.5) · factor - 0.5 on the grid.
+    """
+    h, w = pixels.shape[:2]
+    size = (max(2, round(w / grid_px)), max(2, round(h / grid_px)))
+    how = cv2.INTER_AREA if grid_px > 1 else cv2.INTER_LINEAR
+    return cv2.resize(pixels, size, interpolation=how), (size[0] / w, size[1] / h)
+
+
+def find_evidence(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> EvidenceMaps:
+    """Evidence maps of a picture (h, w, 3) that is on the detection grid already."""
+    return network_maps(log_contrast(to_linear(pixels), valid, CONTRAST_WINDOW_PX))
+
+
+def find_segments(maps: EvidenceMaps, valid: NDArray[np.bool_], options: TraceOptions) -> list[Segment]:
+    """Follow and cut: every hair of the evidence maps, on the detection grid."""
+    field = valid.astype(np.uint8)
+    return [
+        segment
+        for curve in follow_curves(maps.lifted, options.follow)
+        for segment in cut_curve(curve, maps, field, options.segment)
+    ]
+
+
+def _logistic(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
+
+
+def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: WidthSettings) -> Trace:
+    """One hair with the widths measured across it; where no edge was seen the expected width stands in."""
+    guess = settings.expected_error * expected + settings.expected_error_px
+    seen = np.isfinite(profile.width)
+    width = np.where(seen, profile.width, expected)
+    sigma = np.where(seen, profile.sigma, guess)
+    return Trace(
+        points_px=np.stack([profile.x, profile.y], axis=1),
+        width_px=width, width_sigma_px=sigma, clear=profile.clear & seen,
+        root_probability=_logistic(segment.root_margin / 2.0),
+        presence=_logistic(segment.score / 4.0),
+        starts_inside=not segment.root_cut, ends_inside=not segment.tip_cut,
+        contrast=profile.contrast,
+        flags=("bundled",) if not profile.clear.any() else (),
+    )
+
+
+def trace_hairs(pixels: NDArray[Any], valid: NDArray[np.bool_], options: TraceOptions) -> TraceResult:
+    """Trace every hair of a picture.
+
+    Args:
+        pixels: (H, W, 3) uint8 or uint16 sRGB codes; drawn marks filled in.
+        valid: (H, W) bool, the field that may hold hair (drawn marks that were filled in count as valid here).
+        options: settings in pixels.
+
+    Returns:
+        All hairs, ordered by their first point.
+    """
+    grid, factor = to_grid(pixels, options.grid_px)
+    grid_valid = cv2.resize(valid.astype(np.uint8), grid.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    segments = find_segments(find_evidence(grid, grid_valid), grid_valid, options)
+    scale = np.array(factor)
+    lines = [(s.points + 0.5) / scale - 0.5 for s in segments]
+    halves = [s.half_width * options.grid_px for s in segments]
+    coded = pixels.dtype == np.uint8
+    source, table = (pixels, srgb_table()) if coded else (to_linear(pixels), np.zeros(0, np.float32))
+    profiles = measure_widths(source, table, lines, halves, options.width)
+    traces = []
+    for segment, profile, half, line in zip(segments, profiles, halves, lines, strict=True):
+        along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+        at = np.linspace(0.0, along[-1], len(profile.x))
+        traces.append(_trace(segment, profile, 2 * np.interp(at, along, half), options.width))
+    traces.sort(key=lambda t: (round(float(t.points_px[0, 1]), 3), round(float(t.points_px[0, 0]), 3)))
+    psf = [p.psf_px for p in profiles]
+    return TraceResult(
+        traces=tuple(traces),
+        psf_sigma_px=float(np.median(psf)) if psf else options.width.assumed_psf_px,
+        psf_source="edges of shafts" if psf else "assumed",
+    )

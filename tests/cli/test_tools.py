@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+import densitometry
+from densitometry.batch import find_pictures
+from densitometry.cli.app import COMMANDS
+from densitometry.recipe import load_recipe, parse_recipe, shipped_recipes
+from densitometry.resources import folder
+
+
+def process(*arguments: str, code: str = "from densitometry.cli import main; main()", **environment: str):
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_bare_call_greets_a_newcomer(run):
+    finished = run()
+    assert finished.code == 0
+    assert sum(line.startswith("  ") and "densitometry " in line for line in finished.out.splitlines()) == 5
+
+
+def test_help_lists_every_command(run):
+    finished = run("--help")
+    assert finished.code == 0
+    assert all(name in finished.out for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(run, name):
+    assert run(name, "--help").code == 0
+
+
+def test_version(run):
+    assert run("--version").out == f"densitometry, version {densitometry.__version__}\n"
+
+
+def test_version_and_import_load_nothing_heavy():
+    code = (
+        "import sys, densitometry; from densitometry.cli.app import run; run(['--version']); "
+        "heavy = {'numpy', 'pandas', 'cv2', 'numba', 'scipy', 'skimage', 'PIL', 'onnxruntime'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    assert process(code=code).stdout.decode().splitlines()[-1] == "[]"
+
+
+def test_a_console_without_micro_prints_u():
+    finished = process("recipe", "show", "base", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert finished.returncode == 0
+    assert b"[um]" in finished.stdout
+
+
+def test_recipe_list_names_the_default(run):
+    out = run("recipe", "list").out
+    assert "(default)" in next(line for line in out.splitlines() if line.startswith("trichoscopy"))
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_recipe_show_prints_a_recipe_that_measures_alike(run, name):
+    assert parse_recipe(run("recipe", "show", name).out).digest == load_recipe(name).digest
+
+
+def test_recipe_show_applies_overrides(run):
+    assert "unit_radius_um = 99.0" in run("recipe", "show", "base", "--set", "measure.unit_radius_um=99").out
+
+
+def test_recipe_check_and_diff(run, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'schema = "densitometry.recipe/1"\nname = "mine"\nextends = "base"\n[measure]\nunit_radius_um = 99\n'
+    )
+    checked = run("recipe", "check", path)
+    assert checked.code == 0
+    assert "measure.unit_radius_um: 150.0 → 99.0" in checked.out
+    assert "99.0 → 150.0" in run("recipe", "diff", path, "base").out
+    path.write_text('schema = "densitometry.recipe/1"\nname = "mine"\n[measur]\n')
+    refused = run("recipe", "check", path)
+    assert refused.code == 3
+    assert "'measure'" in refused.err
+
+
+def test_simulate_writes_picture_and_truth(run, tmp_path):
+    options = ("--preset", "ordinary", "--seed", 7, "--count", 2, "--um-per-px", 10, "--size-px", 200, 160)
+    finished = run("simulate", tmp_path / "a", *options)
+    assert finished.code == 0
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {
+        f"ordinary-{seed:04d}.{end}" for seed in (7, 8) for end in ("png", "json")
+    }
+    truth = json.loads((tmp_path / "a/ordinary-0007.json").read_text())
+    assert (truth["width"], truth["height"], truth["um_per_px"]) == (200, 160, 10)
+    content = json.loads(run("simulate", tmp_path / "b", *options, "--json", "--jpeg").out)
+    assert content["schema"] == "densitometry.simulate/1"
+    assert content["images"][0]["picture"].endswith("ordinary-0007.jpg")
+    assert (tmp_path / "a/ordinary-0007.json").read_text() == (tmp_path / "b/ordinary-0007.json").read_text()
+
+
+def test_simulate_refuses_an_unknown_preset(run, tmp_path):
+    finished = run("simulate", tmp_path / "a", "--preset", "bald")
+    assert finished.code == 2
+    assert "clipped" in finished.err
+
+
+def test_simulate_keeps_the_field_when_the_scale_changes(run, tmp_path):
+    assert run("simulate", tmp_path, "--preset", "empty", "--um-per-px", 22).code == 0
+    truth = json.loads((tmp_path / "empty-0000.json").read_text())
+    assert truth["width"] * truth["um_per_px"] == pytest.approx(1280 * 5.5, rel=0.01)
+
+
+def test_demo_measures_the_samples_and_names_what_to_open(run, tmp_path):
+    finished = run("demo", tmp_path / "out", "--jobs", 1)
+    assert finished.code == 0
+    samples = find_pictures([folder("sample_images")])
+    assert all((tmp_path / "out" / sample.stem / "overlay.png").exists() for sample in samples)
+    assert "overlay.png" in finished.out
+    assert "true" in finished.out
+
+
+def test_the_samples_are_small_enough_to_ship():
+    assert sum(path.stat().st_size for path in folder("sample_images").rglob("*")) < 5_000_000
+
+
+def test_doctor(run):
+    finished = run("doctor")
+    assert finished.code == 0, finished.out
+    assert "FAIL" not in finished.out
+    assert json.loads(run("doctor", "--json").out)["schema"] == "densitometry.doctor/1"
+
+
+def test_errors_are_plain_where_nothing_is_a_terminal(tmp_path):
+    finished = process("recipe", "show", "nothing", NO_COLOR="1")
+    assert finished.returncode == 3
+    assert b"\x1b" not in finished.stderr
+    assert b"Traceback" not in finished.stderr

@@ -1,0 +1,155 @@
+"""Train the network on rendered patches only.
+
+    python training/train.py --patches FOLDER --out FOLDER [--minutes 60] [--seed 1]
+
+Patches come from `training/render_patches.py`. Needs torch, which the product itself does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from labels import draw_labels
+from network import HairNet
+from torch import Tensor
+from torch.nn import functional
+
+from densitometry.trace.light import log_contrast, to_linear
+from densitometry.trace.maps import ORIENTATIONS
+from densitometry.trace.network import CONTRAST_WINDOW_PX
+
+
+CENTRE, ROOT, TIP = slice(0, 4 * ORIENTATIONS), 4 * ORIENTATIONS, 4 * ORIENTATIONS + 1
+
+
+class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
+    """Random crops, flips and tone changes of the rendered patches."""
+
+    def __init__(self, folder: Path, size: int, seed: int) -> None:
+        self.folder = folder
+        self.files = sorted(folder.glob("*.npz"))
+        self.size, self.seed = size, seed
+
+    def __len__(self) -> int:
+        return 1_000_000
+
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        rng = np.random.default_rng((self.seed, index))
+        if index % 400 == 0:
+            self.files = sorted(self.folder.glob("*.npz"))  # rendering may still be adding patches
+        data = np.load(self.files[rng.integers(len(self.files))])
+        rgb = cv2.cvtColor(cv2.imdecode(data["image"], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        points, width = data["points"].astype(np.float32), data["width"].astype(np.float32)
+        ends, required = data["ends"], data["required"]
+        side = rgb.shape[0]
+        k = int(rng.integers(4))
+        rgb = np.rot90(rgb, k)
+        for _ in range(k):
+            points = np.stack([points[:, 1], side - 1 - points[:, 0]], 1)
+        if rng.random() < 0.5:
+            rgb = rgb[:, ::-1]
+            points = points * [-1, 1] + [side - 1, 0]
+        x0, y0 = rng.integers(0, side - self.size + 1, 2)
+        tone = to_linear(np.ascontiguousarray(rgb))
+        gain = np.exp(rng.normal(0, 0.15, 3) + rng.normal(0, 0.15))
+        tone = np.clip(tone * gain.astype(np.float32), 0, 1) ** np.float32(np.exp(rng.normal(0, 0.12)))
+        contrast = log_contrast(tone, np.ones(tone.shape[:2], bool), CONTRAST_WINDOW_PX)
+        contrast = contrast[y0 : y0 + self.size, x0 : x0 + self.size]
+        points = points - [x0, y0]
+        hairs: list[dict[str, Any]] = [
+            {"line": points[a:b], "width": width[a:b], "required": r}
+            for a, b, r in zip(ends[:-1], ends[1:], required, strict=True)
+        ]
+        lifted, half, near, ignore = draw_labels(hairs, self.size)
+        return (
+            torch.from_numpy(np.ascontiguousarray(contrast.transpose(2, 0, 1))),
+            torch.from_numpy(lifted), torch.from_numpy(half), torch.from_numpy(near), torch.from_numpy(ignore),
+        )
+
+
+def loss_of(out: Tensor, lifted: Tensor, half: Tensor, near: Tensor, ignore: Tensor) -> tuple[Tensor, dict[str, float]]:
+    """Sum of the losses of all maps."""
+    care = 1 - ignore
+    care_half = 1 - functional.max_pool2d(ignore[:, None], 2)[:, 0]
+    target = functional.pixel_unshuffle(lifted, 2)
+    care4 = functional.pixel_unshuffle(care[:, None].expand_as(lifted), 2)
+    weight = (1 + 6 * target) * care4
+    centre = (functional.binary_cross_entropy_with_logits(out[:, CENTRE], target, reduction="none") * weight).mean()
+    logits = out[:, ROOT : TIP + 1]
+    # whichever of root and tip is which, an end is an end: half of the loss does not ask for the order
+    weight_end = (1 + 12 * half[:, :2]) * care_half[:, None]
+    ends = (functional.binary_cross_entropy_with_logits(logits, half[:, :2], reduction="none") * weight_end).mean()
+    either, target_either = torch.maximum(logits[:, 0], logits[:, 1]), torch.maximum(half[:, 0], half[:, 1])
+    end_any = (functional.binary_cross_entropy_with_logits(either, target_either, reduction="none")
+               * (1 + 12 * target_either) * care_half).mean()
+    mask = near * care_half
+    total = mask.sum() + 1
+    direction = (((out[:, TIP + 1 : TIP + 3] - half[:, 2:4]) ** 2).sum(1) * mask).sum() / total
+    width = (functional.smooth_l1_loss(out[:, TIP + 3], half[:, 4], reduction="none", beta=0.2) * mask).sum() / total
+    shaft = (functional.binary_cross_entropy_with_logits(out[:, TIP + 4], half[:, 5], reduction="none") * care_half).mean()
+    parts = {"centre": centre, "ends": ends, "any": end_any, "direction": direction, "width": width, "shaft": shaft}
+    loss = 10 * centre + 3 * ends + 3 * end_any + 0.3 * direction + 0.3 * width + shaft
+    return loss, {k: float(v.detach()) for k, v in parts.items()}
+
+
+def main() -> None:
+    """Train for a stated time, with a warm-up and a cosine fall to zero, saving every few minutes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patches", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--base", type=int, default=24)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    net = HairNet(args.base).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.nn.init.constant_(net.head.bias[: TIP + 1], -4.0)
+    if args.start:
+        net.load_state_dict(torch.load(args.start)["net"])
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=1e-3)
+    loader = torch.utils.data.DataLoader(Patches(args.patches, args.size, args.seed), args.batch, num_workers=1, prefetch_factor=4)
+    begin = saved = time.monotonic()
+    seen: list[dict[str, float]] = []
+    for step, batch in enumerate(loader):
+        done = (time.monotonic() - begin) / (60 * args.minutes)
+        if done >= 1:
+            break
+        rate = args.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        x = batch[0].to(memory_format=torch.channels_last)
+        loss, parts = loss_of(net(x), *batch[1:])
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 2.0)
+        optimiser.step()
+        decay = min(0.995, (step + 1) / (step + 20))
+        for k, v in net.state_dict().items():
+            average[k] = v.clone() if not v.is_floating_point() else average[k] * decay + v * (1 - decay)
+        seen.append(parts | {"loss": float(loss.detach())})
+        if step % 50 == 49:
+            mean = {k: round(float(np.mean([s[k] for s in seen[-50:]])), 4) for k in seen[0]}
+            print(json.dumps({"step": step + 1, "minutes": round((time.monotonic() - begin) / 60, 1), **mean}), flush=True)
+        if time.monotonic() - saved > 240:
+            torch.save({"net": average, "base": args.base}, args.out / "net.pt")
+            saved = time.monotonic()
+    torch.save({"net": average, "base": args.base}, args.out / "net.pt")
+
+
+if __name__ == "__main__":
+    main()
