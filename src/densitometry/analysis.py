@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
+from scipy.ndimage import median_filter
 
-from densitometry import _provisional
 from densitometry._version import __version__
-from densitometry.model import FloatArray, ScaledImage, TraceResult
+from densitometry.capture import fill_masked
+from densitometry.measure import measure_hairs, summarize
+from densitometry.model import BoolArray, FloatArray, ScaledImage, TraceResult
 from densitometry.recipe import Recipe, load_recipe
 from densitometry.report import results
 from densitometry.report.folders import whole_folder
@@ -25,7 +28,9 @@ from densitometry.trace.tracer import TraceOptions, trace_hairs
 from densitometry.trace.width import WidthSettings
 from densitometry.units import PixelSize
 
-measure_hairs, summarize = _provisional.measure_hairs, _provisional.summarize
+
+_SMOOTHED_SECTIONS = 9
+"""Cross-sections a drawn edge is smoothed over; the numbers are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +122,20 @@ def analyze(image: ScaledImage, recipe: Recipe | None = None, *, gate: bool = Tr
 
 
 def _trace(image: ScaledImage, recipe: Recipe) -> TraceResult:
-    """Hand the picture to tracing, which knows pixels only."""
-    return trace_hairs(image.pixels, image.valid, trace_options(recipe.trace, image.pixel_size))
+    """Hand the picture to tracing, which knows pixels only; thin drawn lines are filled: hairs run on below them."""
+    thin = _thin_part(image.masked, image.pixel_size.to_px(recipe.trace.bridged_mark_um))
+    pixels = fill_masked(image.pixels, image.masked)
+    return trace_hairs(pixels, image.valid | thin, trace_options(recipe.trace, image.pixel_size))
+
+
+def _thin_part(masked: BoolArray, width_px: float) -> BoolArray:
+    """Masked pixels in strokes thinner than a width: what a hair visibly runs on below."""
+    if not masked.any():
+        return masked
+    side = max(3, round(width_px) | 1)
+    thick = cv2.morphologyEx(masked.astype(np.uint8), cv2.MORPH_OPEN, np.ones((side, side), np.uint8))
+    thick = cv2.dilate(thick, np.ones((3, 3), np.uint8))
+    return np.asarray(masked & (thick == 0), np.bool_)
 
 
 def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOptions:
@@ -192,7 +209,8 @@ def _complete(width_px: FloatArray, diameter_px: float) -> FloatArray:
     if not known.any():
         return np.full(len(width_px), diameter_px)
     at = np.arange(len(width_px))
-    return np.interp(at, at[known], width_px[known])
+    whole = np.interp(at, at[known], width_px[known])
+    return np.asarray(median_filter(whole, size=min(len(whole), _SMOOTHED_SECTIONS), mode="nearest"), np.float64)
 
 
 def with_name(analysis: Analysis, name: str) -> Analysis:

@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from densitometry.errors import (
     DensitometryError,
     InputLayoutError,
@@ -31,7 +29,7 @@ from densitometry.errors import (
     ScaleError,
 )
 from densitometry.recipe import Recipe
-from densitometry.report import results
+from densitometry.report import images, results
 from densitometry.report.folders import (
     PARTIAL_PREFIX,
     check_replaceable,
@@ -39,10 +37,9 @@ from densitometry.report.folders import (
     not_writable,
     write_whole_file,
 )
-from densitometry.schema import IMAGES, column_names, dtypes
+from densitometry.schema import IMAGES, column_names
 from densitometry.settings import CaptureSettings
 
-IMAGES_NAME = "images.tsv"
 RECIPE_NAME = "recipe.toml"
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 BUG_CODE = "E001"
@@ -206,7 +203,9 @@ def run(
             if written is not None:
                 outcomes[path] = written
         if outcomes:
-            _merge_images_table(job, [outcomes[path] for path in pictures if path in outcomes])
+            rows = [_row(job, outcomes[path]) for path in pictures if path in outcomes]
+            images.merge(job.out, rows)
+            write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
         with contextlib.suppress(OSError):
             job.out.rmdir()  # only where it is empty
     return [outcomes[path] for path in pictures]
@@ -241,12 +240,6 @@ def measure_one(job: Job, path: Path) -> Outcome:
             details=traceback.format_exc(),
         )
     return _finished(job, path, dict(analysis.summary))
-
-
-def recipe_digests(out: Path) -> set[str]:
-    """Return the digests of the recipes whose results lie in `out`."""
-    table = _read_images_table(out)
-    return set() if table is None else {digest for digest in table["recipe_digest"] if digest}
 
 
 def _finished(job: Job, path: Path, summary: Mapping[str, Any]) -> Outcome:
@@ -308,7 +301,7 @@ def _rename(path: Path) -> str:
 
 
 def _refuse_other_recipe(out: Path, recipe: Recipe) -> None:
-    others = recipe_digests(out) - {recipe.digest}
+    others = images.recipe_digests(out) - {recipe.digest}
     if others:
         raise OutputError(
             what=f"{out} holds results of another recipe",
@@ -375,40 +368,3 @@ def _row(job: Job, outcome: Outcome) -> dict[str, Any]:
         "um_per_px": summary.get("scale", {}).get("um_per_px"),
     }
     return row
-
-
-def _merge_images_table(job: Job, outcomes: Sequence[Outcome]) -> None:
-    rows = pd.DataFrame([_row(job, outcome) for outcome in outcomes], columns=column_names(IMAGES))
-    before = _read_images_table(job.out)
-    if before is not None:
-        kept = before[~before["picture"].isin(rows["picture"])]
-        rows = pd.concat([kept.astype(object), rows.astype(object)], ignore_index=True) if len(kept) else rows
-    rows = rows.sort_values("picture", kind="stable", ignore_index=True)
-    write_whole_file(job.out / IMAGES_NAME, results.table_tsv(rows, IMAGES))
-    write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
-
-
-def _read_images_table(out: Path) -> pd.DataFrame | None:
-    path = out / IMAGES_NAME
-    if not path.is_file():
-        return None
-    try:
-        table = pd.read_csv(
-            path,
-            sep="\t",
-            dtype={name: kind for name, kind in dtypes(IMAGES).items() if kind == "str"},
-            na_values=["n/a"],
-            keep_default_na=False,
-        )
-        missing = set(column_names(IMAGES)) - set(table.columns)
-    except (ValueError, UnicodeDecodeError, OSError) as error:
-        raise _foreign_table(path, str(error)) from error
-    if missing:
-        raise _foreign_table(path, f"it lacks the columns {', '.join(sorted(missing))}")
-    text = [column.name for column in IMAGES if column.dtype == "str"]
-    table[text] = table[text].fillna("")
-    return table
-
-
-def _foreign_table(path: Path, why: str) -> OutputError:
-    return OutputError(what=f"{path} is not a table of this program", why=why, fix=move_away(path))

@@ -74,3 +74,45 @@ class QualityRefusedError(DensitometryError):
 
     code = "E107"
     exit_status = 4
+
+
+class StudyLayoutError(DensitometryError):
+    """The study folder or its manifest is not laid out as a study."""
+
+    code = "E201"
+
+
+class TableError(DensitometryError):
+    """A table of a study cannot be read, or a cell of it has no meaning."""
+
+    code = "E202"
+
+
+class CodeError(DensitometryError):
+    """A coded value is not in its list."""
+
+    code = "E203"
+
+
+class TimelineError(DensitometryError):
+    """Dates, days or the baseline of a participant contradict each other or are missing."""
+
+    code = "E204"
+
+
+class StudyKeyError(DensitometryError):
+    """A participant, session or picture is named twice, or is named and not there."""
+
+    code = "E205"
+
+
+class StudyCheckError(DensitometryError):
+    """The check of a study found errors."""
+
+    code = "E206"
+
+
+class StudyEditError(DensitometryError):
+    """A change of a study folder is refused; nothing was changed."""
+
+    code = "E207"

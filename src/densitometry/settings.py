@@ -102,6 +102,7 @@ class TraceSettings:
     end_gain_um: float = key(
         48.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500
     )
+    bridged_mark_um: float = key(100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500)
     station_um: float = key(
         16.0, "distance of the cross-sections a width is measured at [µm]", low=2, high=100
     )
@@ -124,8 +125,32 @@ class MeasureSettings:
     end_margin_um: float = key(100.0, "length left out of the diameter at each end [µm]", low=0, high=1_000)
     minimum_length_um: float = key(200.0, "shortest hair that is listed [µm]", low=50, high=2_000)
     unit_radius_um: float = key(
-        150.0, "roots farther apart belong to different units [µm]", low=20, high=1_000
+        260.0, "roots farther apart than this on average belong to different units [µm]", low=20, high=1_000
     )
+    root_sure_probability: float = key(
+        0.7, "chance of being the root end from which the root counts as seen", low=0.5, high=1
+    )
+    class_certainty: float = key(
+        0.6, "chance of being on one side of the cut-off from which a class is given", low=0.5, high=1
+    )
+    resolution_px: float = key(1.5, "hairs narrower than this are below the resolution [px]", low=0.5, high=10)
+    resolution_psf: float = key(
+        1.5, "hairs narrower than this many standard deviations of the blur are below it", low=0, high=10
+    )
+    width_correlation_um: float = key(
+        30.0, "widths nearer than this along a shaft share their error [µm]", low=1, high=500
+    )
+    width_error_um: float = key(
+        1.5, "error of one hair's diameter that more cross-sections do not lessen [µm]", low=0, high=50
+    )
+    width_error_pct: float = key(3.0, "the same, in percent of the diameter", low=0, high=50)
+    shared_width_error_um: float = key(
+        1.0, "error of the diameter that all hairs of a picture share [µm]", low=0, high=50
+    )
+    count_error_pct: float = key(
+        3.0, "error of the count beyond what the tracer's own confidence explains [%]", low=0, high=50
+    )
+    unit_error_pct: float = key(5.0, "error of grouping roots into follicular units [%]", low=0, high=50)
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,5 +156,6 @@ def test_the_reference_is_current():
 
 @pytest.mark.parametrize("tool", [("ruff", "check", "src", "tests"), ("mypy",)], ids=lambda tool: tool[0])
 def test_lint(tool):
-    finished = subprocess.run([sys.executable, "-m", *tool], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", *tool]
+    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout + finished.stderr

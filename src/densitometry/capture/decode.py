@@ -25,6 +25,11 @@ Samples = NDArray[np.uint8] | NDArray[np.uint16]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TONE_ASSUMED, TONE_ICC, TONE_LINEAR = "sRGB assumed", "ICC", "linear"
 _EXIF_ORIENTATION = 274
+_BYTE_BITS = 8
+_RGBA = 4
+_HALF_OPAQUE = 127
+# 8-bit steps by which a profile may differ from sRGB and still be it.
+_SAME_PROFILE = 2
 _PILLOW_FORMATS = ("JPEG", "PNG", "TIFF")
 
 
@@ -68,7 +73,9 @@ def decode(path: Path, settings: CaptureSettings | None = None) -> Decoded:
     try:
         pixels, opaque, orientation, icc = _samples(data, header)
     except (OSError, ValueError, SyntaxError, cv2.error) as error:
-        raise _unreadable(path, "its picture data are damaged, or stored in a way that is not supported") from error
+        raise _unreadable(
+            path, "its picture data are damaged, or stored in a way that is not supported"
+        ) from error
     pixels, tone = _to_srgb(pixels, icc, linear=header.linear)
     return Decoded(
         pixels=np.ascontiguousarray(upright(pixels, orientation)),
@@ -80,7 +87,7 @@ def decode(path: Path, settings: CaptureSettings | None = None) -> Decoded:
 
 
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """Return the picture as it is meant to be seen, for an EXIF orientation 1-8 (anything else: unchanged)."""
+    """Return a picture as it is meant to be seen, for an EXIF orientation 1-8 (else unchanged)."""
     if orientation in (5, 6, 7, 8):
         array = array.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -106,7 +113,9 @@ def _file_bytes(path: Path) -> bytes:
 
 
 def _unreadable(path: Path, why: str, fix: str = "") -> UnreadableImageError:
-    fix = fix or "export or copy the picture again as JPEG, PNG or TIFF (8 or 16 bit), then repeat the command"
+    fix = (
+        fix or "export or copy the picture again as JPEG, PNG or TIFF (8 or 16 bit), then repeat the command"
+    )
     return UnreadableImageError(f"cannot read {path.name}", why, fix)
 
 
@@ -133,48 +142,51 @@ def _check_size(path: Path, header: Header, settings: CaptureSettings) -> None:
 
 
 def _samples(data: bytes, header: Header) -> tuple[Samples, BoolArray | None, int, bytes | None]:
-    """Decode to RGB as stored: pixels, opaque, EXIF orientation, ICC profile."""
-    if header.format == "TIFF" and header.bits != 1 and (header.bits > 8 or header.plain):
+    """Decode to RGB: pixels, opaque, EXIF orientation still to be applied, ICC profile."""
+    if header.format == "TIFF" and header.bits != 1 and (header.bits > _BYTE_BITS or header.plain):
+        # OpenCV turns a TIFF upright by itself, whatever it is asked.
         pixels, opaque = _by_opencv(data, header)
-        return pixels, opaque, header.orientation, header.icc
+        return pixels, opaque, 1, header.icc
     with warnings.catch_warnings():
         # Pillow warns of large or unusual files; size was checked and damage raises.
         warnings.simplefilter("ignore")
         with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as picture:
-            orientation = int(picture.getexif().get(_EXIF_ORIENTATION, 1))
             icc = picture.info.get("icc_profile")
-            if header.bits > 8 or header.plain:
+            if header.bits > _BYTE_BITS or header.plain:
                 pixels, opaque = _by_opencv(data, header)
             else:
                 pixels, opaque = _by_pillow(picture)
+            # Read last: Pillow turns a TIFF upright on loading, and then drops the tag.
+            orientation = int(picture.getexif().get(_EXIF_ORIENTATION, 1))
     return pixels, opaque, orientation, icc
 
 
 def _by_opencv(data: bytes, header: Header) -> tuple[Samples, BoolArray | None]:
     """Decode whole samples of 8 or 16 bits; the fast way, and the only one that keeps 16 bits of colour."""
     buffer = np.frombuffer(data, np.uint8)
-    if header.bits == 8 and header.plain:
+    if header.bits == _BYTE_BITS and header.plain:
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
         raw = cv2.imdecode(buffer, flags)
     else:
         raw = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype not in (np.uint8, np.uint16):
         raise ValueError("not decoded")
-    if raw.ndim == 3 and header.bits == 8 and header.plain:
-        return raw, None  # type: ignore[return-value]
-    if raw.ndim == 2:
-        return cv2.cvtColor(raw, cv2.COLOR_GRAY2RGB), None  # type: ignore[return-value]
-    if raw.shape[2] == 4:
+    channels = raw.shape[2] if raw.ndim > 2 else 1  # noqa: PLR2004
+    if channels == 1:
+        return cv2.cvtColor(raw, cv2.COLOR_GRAY2RGB), None
+    if header.bits == _BYTE_BITS and header.plain:
+        return raw, None
+    if channels == _RGBA:
         half = np.iinfo(raw.dtype).max // 2
-        return cv2.cvtColor(raw, cv2.COLOR_BGRA2RGB), raw[..., 3] > half  # type: ignore[return-value]
-    return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB), None  # type: ignore[return-value]
+        return cv2.cvtColor(raw, cv2.COLOR_BGRA2RGB), raw[..., 3] > half
+    return cv2.cvtColor(raw, cv2.COLOR_BGR2RGB), None
 
 
 def _by_pillow(picture: Image.Image) -> tuple[Samples, BoolArray | None]:
     """Decode palettes, alpha, bilevel and CMYK at 8 bits."""
     if picture.mode in ("PA", "LA", "La", "RGBA", "RGBa") or "transparency" in picture.info:
         rgba = np.asarray(picture.convert("RGBA"))
-        return np.ascontiguousarray(rgba[..., :3]), rgba[..., 3] > 127
+        return np.ascontiguousarray(rgba[..., :3]), rgba[..., 3] > _HALF_OPAQUE
     return np.array(picture.convert("RGB")), None
 
 
@@ -195,13 +207,11 @@ def _converted(pixels: Samples, profile: ImageCms.ImageCmsProfile) -> Samples:
     steps = np.linspace(0, 255, 9).round().astype(np.uint8)
     cube = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(27, 27, 3)
     moved = np.asarray(_applied(transform, cube)).astype(int) - cube
-    if np.abs(moved).max() <= 2:
+    if np.abs(moved).max() <= _SAME_PROFILE:
         return pixels
     narrow = pixels if pixels.dtype == np.uint8 else (pixels // 257).astype(np.uint8)
     return np.array(_applied(transform, np.ascontiguousarray(narrow)))
 
 
 def _applied(transform: ImageCms.ImageCmsTransform, pixels: NDArray[np.uint8]) -> Image.Image:
-    result = ImageCms.applyTransform(Image.fromarray(pixels), transform)
-    assert result is not None
-    return result
+    return transform.apply(Image.fromarray(pixels))

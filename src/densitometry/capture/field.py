@@ -31,14 +31,15 @@ def find_field(
 ) -> tuple[BoolArray, BoolArray]:
     """Return the valid field and what is hidden inside the field, both (H, W) bool.
 
-    Flat strips along the frame, a dark surround and transparent pixels are outside the field. Burned-in marks and
-    saturated glare are inside it, hidden, and not valid. Hair, vessels, flakes and glints are valid.
+    Flat strips along the frame, a dark surround and transparent pixels are outside the field. Burned-in
+    marks and saturated glare are inside it, hidden, and not valid. Hair, vessels, flakes and glints are
+    valid.
     """
-    rgb = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    rgb = as_bytes(pixels)
     top, bottom, left, right = flat_strips(rgb)
     inside = np.zeros(rgb.shape[:2], np.bool_)
     inside[top:bottom, left:right] = True
-    core = np.ascontiguousarray(rgb[top:bottom, left:right])
+    core = np.ascontiguousarray(rgb[top:bottom, left:right], np.uint8)
     surround = dark_surround(core)
     if surround is not None:
         inside[top:bottom, left:right] &= ~surround
@@ -52,8 +53,13 @@ def find_field(
     return inside & ~masked, masked
 
 
+def as_bytes(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """Return the upper eight bits of each sample."""
+    return np.asarray(pixels if pixels.dtype == np.uint8 else pixels >> 8, np.uint8)
+
+
 def flat_strips(rgb: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Return the rows and columns [top, bottom), [left, right) that remain without flat strips along the frame."""
+    """Return [top, bottom), [left, right) of what remains without flat strips along the frame."""
     top = _strip_depth(rgb)
     bottom = rgb.shape[0] - _strip_depth(rgb[::-1])
     turned = rgb.transpose(1, 0, 2)
@@ -87,7 +93,7 @@ def _glare(rgb: NDArray[np.uint8], patch_px: float) -> BoolArray:
         return nothing
     side = max(3, round(patch_px) | 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return cv2.morphologyEx(bright, cv2.MORPH_OPEN, disc).astype(np.bool_)
+    return np.asarray(cv2.morphologyEx(bright, cv2.MORPH_OPEN, disc), np.bool_)
 
 
 def _saturated(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

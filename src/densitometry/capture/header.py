@@ -1,10 +1,11 @@
-"""What the first bytes of a picture say, read before anything is decoded: format, size, depth, end of data."""
+"""What a picture's bytes say before anything is decoded: format, size, depth, whether whole."""
 
 from __future__ import annotations
 
 import io
 import struct
 import typing
+import warnings
 from dataclasses import dataclass
 
 from PIL import TiffImagePlugin
@@ -15,6 +16,8 @@ _TIFF_CLASSIC_HEADER = 8
 _TIFF_BIG_HEADER = 16
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))
+_MARKER, _START_OF_SCAN, _END_OF_IMAGE = 0xFF, 0xDA, 0xD9
+_FLOATING_POINT = 3
 _PNG_LINEAR_GAMMA = 100_000
 _REDUCED_RESOLUTION = 1
 
@@ -33,7 +36,6 @@ class Header:
         bits: bits of one sample.
         channels: samples of one pixel as stored (a palette counts as one).
         plain: True when the samples are grey or RGB without palette, alpha or CMYK.
-        orientation: EXIF orientation 1-8 when the header itself holds it (TIFF), else 1.
         icc: embedded ICC profile when the header itself holds it (TIFF), else None.
         linear: True when the file states that its samples are linear light (PNG gAMA of 1).
     """
@@ -44,7 +46,6 @@ class Header:
     bits: int
     channels: int
     plain: bool
-    orientation: int = 1
     icc: bytes | None = None
     linear: bool = False
 
@@ -71,10 +72,10 @@ def _jpeg(data: bytes) -> Header:
     """Walk the marker segments up to the first scan, then look for the end-of-image marker behind it."""
     position, frame = 2, None
     while True:
-        if data[position] != 0xFF:
+        if data[position] != _MARKER:
             raise HeaderError("the JPEG's segments are damaged")
         marker = data[position + 1]
-        if marker == 0xFF:
+        if marker == _MARKER:
             position += 1
             continue
         if marker in _JPEG_ALONE:
@@ -84,9 +85,9 @@ def _jpeg(data: bytes) -> Header:
         if marker in _JPEG_FRAMES:
             bits, height, width, channels = struct.unpack_from(">BHHB", data, position + 4)
             frame = Header("JPEG", width, height, bits, channels, plain=channels in (1, 3))
-        if marker == 0xDA:
+        if marker == _START_OF_SCAN:
             break
-        if marker == 0xD9:
+        if marker == _END_OF_IMAGE:
             raise HeaderError("the JPEG ends before any picture data")
         position += 2 + length
     if frame is None:
@@ -137,12 +138,11 @@ def _tiff(data: bytes) -> Header:
         raise HeaderError("the TIFF does not state its width and height") from error
     bits = tags.get(258, (1,))
     samples = int(tags.get(277, 1))
-    if tags.get(339, (1,))[0] == 3:
+    if tags.get(339, (1,))[0] == _FLOATING_POINT:
         raise HeaderError("the TIFF holds floating-point samples")
     icc = tags.get(34675)
-    orientation = int(tags.get(274, 1))
     plain = samples in (1, 3) and int(tags.get(262, 1)) in (0, 1, 2, 6)
-    return Header("TIFF", width, height, int(bits[0]), samples, plain, orientation, bytes(icc) if icc else None)
+    return Header("TIFF", width, height, int(bits[0]), samples, plain, bytes(icc) if icc else None)
 
 
 def _tiff_page(
@@ -152,8 +152,15 @@ def _tiff_page(
         raise HeaderError("the TIFF has no page")
     stream.seek(directory.next)
     try:
-        directory.load(stream)
-        tags = {number: directory[number] for number in (254, 256, 257, 258, 262, 274, 277, 339, 34675) if number in directory}
+        with warnings.catch_warnings():
+            # A damaged directory loads with a warning and then lacks the tags asked for below.
+            warnings.simplefilter("ignore")
+            directory.load(stream)
+        tags = {
+            number: directory[number]
+            for number in (254, 256, 257, 258, 262, 277, 339, 34675)
+            if number in directory
+        }
     except (OSError, ValueError, SyntaxError, TypeError) as error:
         raise HeaderError("the TIFF's tags are damaged or cut short") from error
     return tags, bool(directory.next)

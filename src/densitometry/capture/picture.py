@@ -39,6 +39,8 @@ def read(
         device: path of a device profile (TOML: um_per_px or field_width_mm, error_pct, source).
         scale_from: "sidecar" to read PixelSize from the JSON file beside the picture.
         scale_error_pct: relative standard error of the scale [%]; widens every interval.
+        settings: sizes accepted and how the field is found.
+        quality_settings: thresholds of the quality gate.
 
     Raises:
         UnreadableImageError, ImageSizeError, ScaleError: with what, why and how to mend it.
@@ -74,6 +76,8 @@ def from_array(
         pixel_size: scale of the square pixels.
         name: name of the result's folder.
         tone: "sRGB assumed", "ICC" or "linear".
+        settings: sizes accepted and how the field is found.
+        quality_settings: thresholds of the quality gate.
 
     Raises:
         ValueError: another shape or type of number.
@@ -89,7 +93,7 @@ def from_array(
             f"no hair can be measured on a picture whose shorter side is under {settings.min_side_px} px",
             "give the picture as the camera stored it, not a thumbnail of it",
         )
-    pixels = np.ascontiguousarray(rgb if rgb.ndim == 3 else np.repeat(rgb[..., None], 3, axis=2))
+    pixels = np.ascontiguousarray(np.repeat(rgb[..., None], 3, axis=2) if rgb.shape[2:] == () else rgb)
     edge = pixel_size.um_per_px
     stated = StatedScale(edge, edge, pixel_size.origin, "the pixel size", pixel_size.rel_error)
     return _finish(pixels, None, stated, (tone, "", name), settings, quality_settings or QualitySettings())
@@ -125,4 +129,4 @@ def _squared(
         cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST).astype(np.bool_)
         for mask in (valid, masked)
     ]
-    return wide, masks[0], masks[1]  # type: ignore[return-value]
+    return wide, masks[0], masks[1]

@@ -37,8 +37,8 @@ def assess(
 ) -> Quality:
     """Return verdict, reasons in sentences, and metrics.
 
-    "warn" says what to mind and measures all the same; "reject" is kept for pictures on which any number would be
-    made up. Metrics that the picture gives no ground for (focus without an edge) are left out.
+    "warn" says what to mind and measures all the same; "reject" is kept for pictures on which any number
+    would be made up. Metrics that the picture gives no ground for (focus without an edge) are left out.
     """
     metrics = {
         "valid_share": float(valid.mean()),
@@ -62,7 +62,9 @@ def _grounds_to_reject(metrics: dict[str, float], settings: QualitySettings) -> 
     if metrics.get("dark_level", 0.0) > settings.reject_white_level:
         reasons.append("The picture is nearly white.")
     if metrics.get("focus_blur_um", 0.0) > settings.reject_blur_um:
-        reasons.append(f"Even the sharpest edges are blurred over {metrics['focus_blur_um']:.0f} µm: no shaft is seen.")
+        reasons.append(
+            f"Even the sharpest edges are blurred over {metrics['focus_blur_um']:.0f} µm: no shaft is seen."
+        )
     return reasons
 
 
@@ -96,7 +98,9 @@ def _grounds_to_warn(metrics: dict[str, float], settings: QualitySettings) -> li
     return reasons
 
 
-def _glare_share(pixels: NDArray[np.uint8] | NDArray[np.uint16], valid: BoolArray, masked: BoolArray) -> float:
+def _glare_share(
+    pixels: NDArray[np.uint8] | NDArray[np.uint16], valid: BoolArray, masked: BoolArray
+) -> float:
     """Share of the field that is hidden and bright in every channel."""
     field = int(np.count_nonzero(valid)) + int(np.count_nonzero(masked))
     if not masked.any() or not field:
@@ -139,14 +143,16 @@ def _skin_levels(luma: NDArray[np.uint8], seen: BoolArray) -> FloatArray:
     cut = (slice(0, rows * _TILE_PX), slice(0, columns * _TILE_PX))
     shape = (rows, _TILE_PX, columns, _TILE_PX)
     tiles = luma[cut].reshape(shape).swapaxes(1, 2).reshape(rows * columns, -1)
-    shown = seen[cut].reshape(shape).swapaxes(1, 2).reshape(rows * columns, -1).mean(axis=1) >= _TILE_VALID_SHARE
+    shown = (
+        seen[cut].reshape(shape).swapaxes(1, 2).reshape(rows * columns, -1).mean(axis=1) >= _TILE_VALID_SHARE
+    )
     return np.asarray(np.percentile(tiles[shown], 75, axis=1), np.float64) if shown.any() else np.empty(0)
 
 
 def _focus(
     pixels: NDArray[np.uint8] | NDArray[np.uint16], valid: BoolArray, pixel_size: PixelSize
 ) -> dict[str, float]:
-    """Blur of the steepest edges (standard deviation) of windows spread over the picture: typical and worst."""
+    """Measure the blur of the steepest edges in windows over the picture: typical and worst."""
     height, width = valid.shape
     side = min(_FOCUS_WINDOW_PX, height, width)
     blurs = []

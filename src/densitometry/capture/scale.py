@@ -1,4 +1,4 @@
-"""The one stated way from pixels to µm: an option, a device profile or a sidecar; never a default, never a guess.
+"""The one stated way from pixels to µm: an option, a device profile or a sidecar.
 
 Density changes with the square of the scale, so a scale nobody stated is refused, and two statements that
 disagree are refused with both names.
@@ -55,7 +55,7 @@ class ScaleRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatedScale:
-    """Pixel edges as stated: µm along x and y, which source said so, its relative error (None: not stated)."""
+    """Pixel edges as stated [µm], which source said so, and its relative error (None: not stated)."""
 
     x_um: float
     y_um: float
@@ -184,7 +184,9 @@ def _from_device(device: str | Path | None, path: Path, width_px: int) -> Stated
     entries = _device_entries(profile, words)
     given = [name for name in ("um_per_px", "field_width_mm") if name in entries]
     if len(given) != 1:
-        raise _bad_device(words, f"it must hold exactly one of um_per_px and field_width_mm, and holds {len(given)}")
+        raise _bad_device(
+            words, f"it must hold exactly one of um_per_px and field_width_mm, and holds {len(given)}"
+        )
     wanted = entries.get("picture_width_px")
     if wanted is not None and wanted != width_px:
         raise ScaleError(
@@ -238,9 +240,16 @@ def _pair(value: Any, words: str, name: str) -> tuple[float, float]:
     """Return one number, or a list [x, y] for um_per_px, as a pair."""
     if _is_number(value):
         return float(value), float(value)
-    if isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and name != "field_width_mm":
+    if (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(map(_is_number, value))
+        and name != "field_width_mm"
+    ):
         return float(value[0]), float(value[1])
-    raise _bad_device(words, f"{name} must be a number" + ("" if name == "field_width_mm" else " or a list [x, y]"))
+    raise _bad_device(
+        words, f"{name} must be a number" + ("" if name == "field_width_mm" else " or a list [x, y]")
+    )
 
 
 def sidecar_path(path: Path) -> Path:
@@ -249,7 +258,7 @@ def sidecar_path(path: Path) -> Path:
 
 
 def _from_sidecar(scale_from: str | None, path: Path, width_px: int) -> StatedScale | None:
-    """Read PixelSize [x, y] and PixelSizeUnits of the sidecar (keys of BIDS microscopy; others are left alone)."""
+    """Read PixelSize [x, y] and PixelSizeUnits, the keys of BIDS microscopy; others are left alone."""
     if scale_from is None:
         return None
     if scale_from != SIDECAR:
@@ -262,7 +271,7 @@ def _from_sidecar(scale_from: str | None, path: Path, width_px: int) -> StatedSc
     words = f"sidecar {file.name}"
     entries = _sidecar_entries(file, words)
     size, unit = entries.get("PixelSize"), entries.get("PixelSizeUnits")
-    if unit not in _UM_PER_UNIT:
+    if not isinstance(unit, str) or unit not in _UM_PER_UNIT:
         raise _bad_sidecar(words, f"PixelSizeUnits is {unit!r}; it must be one of {', '.join(_UM_PER_UNIT)}")
     if _is_number(size):
         size = [size, size]

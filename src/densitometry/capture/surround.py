@@ -43,8 +43,8 @@ class Circle:
 def dark_surround(rgb: NDArray[np.uint8]) -> BoolArray | None:
     """Return (H, W) bool, True outside the field of view; None when the picture has no dark surround.
 
-    A surround needs at least three dark corners; its edge is fitted as a circle, robust to hairs that cross it.
-    Where no circle fits, the dark area that touches the frame is taken, less what is as thin as hair.
+    A surround needs at least three dark corners; its edge is fitted as a circle, robust to hairs that cross
+    it. Where no circle fits, the dark area that touches the frame is taken, less what is as thin as hair.
     """
     corners = _corner_levels(rgb)
     if len(corners) < _LEAST_CORNERS:
@@ -101,7 +101,9 @@ def _edge_points(smooth: NDArray[np.uint8], circle: Circle, lit_level: float, li
     angles = np.linspace(0, 2 * np.pi, _RAYS, endpoint=False)
     x = (circle.x + np.outer(np.cos(angles), steps)).astype(np.float32)
     y = (circle.y + np.outer(np.sin(angles), steps)).astype(np.float32)
-    rays = cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0).astype(np.float32)
+    rays = cv2.remap(smooth, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0).astype(
+        np.float32
+    )
     within = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
     points = []
     for ray, shown, xs, ys in zip(rays, within, x, y, strict=True):
@@ -110,7 +112,9 @@ def _edge_points(smooth: NDArray[np.uint8], circle: Circle, lit_level: float, li
         if lit.size == 0 or lit[-1] >= last - 4:
             continue
         outer = int(lit[-1])
-        band = ray[int(_INNER_BAND[0] * outer) : max(int(_INNER_BAND[1] * outer), int(_INNER_BAND[0] * outer) + 1)]
+        band = ray[
+            int(_INNER_BAND[0] * outer) : max(int(_INNER_BAND[1] * outer), int(_INNER_BAND[0] * outer) + 1)
+        ]
         floor = float(np.median(ray[outer + 2 : last + 1]))
         level = floor + lit_share * (float(np.median(band)) - floor)
         inner = np.flatnonzero(ray[: outer + 1] >= level)
@@ -152,4 +156,4 @@ def _other_shape(bright: NDArray[np.uint8], size: tuple[int, int]) -> BoolArray 
     if not touching.any():
         return None
     mask = touching[labels].astype(np.uint8)
-    return cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST).astype(np.bool_)
+    return np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.bool_)

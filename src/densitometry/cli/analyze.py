@@ -175,6 +175,8 @@ def show(out: Path, outcomes: Sequence[Outcome]) -> None:
 def sentence(outcome: Outcome) -> str:
     """Return the one sentence that says what was measured."""
     summary = outcome.summary or {}
+    if summary["density_per_cm2"] is None:
+        return f"{outcome.picture}: {summary['n_hairs']:g} hairs; no part of the picture is valid field."
     interval = _interval(summary, "density_per_cm2", ".0f")
     text = f"{outcome.picture}: {summary['density_per_cm2']:.0f} hairs per cm²"
     text += f" ({interval})" if interval else ""

@@ -44,7 +44,7 @@ def check(file: str) -> None:
     recipe = load_recipe(file)
     changes = difference(load_recipe(DEFAULT_RECIPE), recipe)
     console.say(
-        f"{file} is valid, digest {recipe.digest[:12]}; keys that differ from {DEFAULT_RECIPE}: {len(changes)}"
+        f"{file} is valid, digest {recipe.digest[:12]}; differs from {DEFAULT_RECIPE} in {len(changes)} keys"
     )
     _show_changes(changes)
 

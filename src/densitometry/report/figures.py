@@ -206,7 +206,7 @@ def _legend(
 
 def headline(summary: Mapping[str, Any]) -> str:
     """Return the legend's first line."""
-    if summary.get("n_hairs") is None:
+    if summary.get("n_hairs") is None or summary.get("density_per_cm2") is None:
         return "not measured: " + "; ".join(summary["quality"]["reasons"])
     parts = [f"{summary['density_per_cm2']:.0f} hairs/cm²" + _range(summary, "density_per_cm2", ".0f")]
     if summary.get("mean_diameter_um") is not None:

@@ -21,6 +21,7 @@ _BIN_RAD = math.pi / _BINS
 _STEP_PX = 1.0
 _LOOK_PX = 5
 _MAX_POINTS = 3000
+_WIDEST_COVER_PX = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class FollowSettings:
         min_length_px: shorter curves are dropped.
         min_new_px: least length along which a curve runs where no stronger curve ran before it.
         min_new_fraction: the same as a fraction of its length.
+        cover_px: least half width of the strip around a followed curve in which no parallel curve may start.
+        cover_share: the same as a share of the half width of the shaft.
     """
 
     seed_evidence: float = 0.35
@@ -44,6 +47,8 @@ class FollowSettings:
     min_length_px: float = 12.0
     min_new_px: float = 10.0
     min_new_fraction: float = 0.3
+    cover_px: float = 1.6
+    cover_share: float = 0.55
 
 
 @njit(cache=True, inline="always")  # type: ignore[misc]
@@ -166,10 +171,14 @@ def _is_covered(visited: NDArray[np.uint8], x: float, y: float, theta: float) ->
 
 
 @njit(cache=True)  # type: ignore[misc]
-def _cover(visited: NDArray[np.uint8], points: Floats, radius: float) -> None:
+def _cover(visited: NDArray[np.uint8], points: Floats, half_width: Floats, least: float, share: float) -> None:
+    """Remember a followed line: a strip around it, as wide as a share of its shaft, in three orientation bins."""
     h, w, bins = visited.shape
-    r = int(math.ceil(radius))
     for i in range(len(points)):
+        hy = min(half_width.shape[0] - 1, max(0, int(points[i, 1] / 2)))
+        hx = min(half_width.shape[1] - 1, max(0, int(points[i, 0] / 2)))
+        radius = min(_WIDEST_COVER_PX, max(least, share * half_width[hy, hx]))
+        r = int(math.ceil(radius))
         k = int(round(points[i, 3] / _BIN_RAD)) % bins
         cx, cy = int(round(points[i, 0])), int(round(points[i, 1]))
         for py in range(max(0, cy - r), min(h, cy + r + 1)):
@@ -181,13 +190,12 @@ def _cover(visited: NDArray[np.uint8], points: Floats, radius: float) -> None:
 
 @njit(cache=True)  # type: ignore[misc]
 def _follow_all(
-    lifted: Floats, seeds: Floats, stop: float, max_gap: float, max_turn: float,
-    min_length: float, min_new: float, min_new_fraction: float, cover_radius: float,
+    lifted: Floats, half_width: Floats, seeds: Floats, stop: float, max_gap: float, max_turn: float,
+    min_length: float, min_new: float, min_new_fraction: float, cover_px: float, cover_share: float,
 ) -> tuple[Floats, NDArray[np.int64]]:
     visited = np.zeros(lifted.shape, np.uint8)
     forward = np.zeros((_MAX_POINTS, 4))
     backward = np.zeros((_MAX_POINTS, 4))
-    pool = np.zeros((0, 5))
     chunks = []
     sizes = []
     for s in range(len(seeds)):
@@ -208,10 +216,10 @@ def _follow_all(
             if not _is_covered(visited, line[i, 0], line[i, 1], line[i, 3]):
                 new += 1
                 line[i, 4] = 1.0
-        _cover(visited, line[nb : nb + 1], cover_radius)
+        _cover(visited, line[nb : nb + 1], half_width, cover_px, 0.0)
         if n < min_length or new < min_new or new < min_new_fraction * n:
             continue
-        _cover(visited, line, cover_radius)
+        _cover(visited, line, half_width, cover_px, cover_share)
         chunks.append(line)
         sizes.append(n)
     total = 0
@@ -225,13 +233,13 @@ def _follow_all(
     return pool, np.array(sizes, np.int64)
 
 
-def follow_curves(lifted: Floats, settings: FollowSettings, cover_radius_px: float = 1.6) -> list[Floats]:
+def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSettings) -> list[Floats]:
     """Follow every centre line of the lifted maps once.
 
     Args:
         lifted: (bins, h, w) in [0, 1].
+        half_width_px: (h/2, w/2) half width of the shaft.
         settings: see `FollowSettings`.
-        cover_radius_px: half width of the strip around a followed curve in which no parallel curve may start.
 
     Returns:
         Curves (N, 5), points about 1 px apart: x, y, evidence, direction [rad], 1 where new (not already run along).
@@ -244,7 +252,9 @@ def follow_curves(lifted: Floats, settings: FollowSettings, cover_radius_px: flo
     strength = np.round(seeds[:, 3], 2)
     order = np.lexsort((seeds[:, 0], seeds[:, 1], -strength))
     pool, sizes = _follow_all(
-        maps, seeds[order], settings.stop_evidence, settings.max_gap_px, settings.max_turn_rad_per_px,
-        settings.min_length_px, settings.min_new_px, settings.min_new_fraction, cover_radius_px,
+        maps, np.ascontiguousarray(half_width_px, dtype=np.float32), seeds[order],
+        settings.stop_evidence, settings.max_gap_px, settings.max_turn_rad_per_px,
+        settings.min_length_px, settings.min_new_px, settings.min_new_fraction,
+        settings.cover_px, settings.cover_share,
     )
     return [np.array(part) for part in np.split(pool, np.cumsum(sizes)[:-1])] if len(sizes) else []

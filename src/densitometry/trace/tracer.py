@@ -58,7 +58,7 @@ def find_segments(maps: EvidenceMaps, valid: NDArray[np.bool_], options: TraceOp
     field = valid.astype(np.uint8)
     return [
         segment
-        for curve in follow_curves(maps.lifted, options.follow)
+        for curve in follow_curves(maps.lifted, maps.half_width_px, options.follow)
         for segment in cut_curve(curve, maps, field, options.segment)
     ]
 
@@ -67,15 +67,32 @@ def _logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
 
 
+def fuse(
+    profile: WidthProfile, expected: Floats, settings: WidthSettings
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Put the width fitted to each cross-section and the width the maps expect together, by their precision.
+
+    A cross-section that contradicts the maps beyond doubt (a flake, a neighbour nobody traced) is not believed.
+
+    Returns:
+        Widths, their standard errors, and where a cross-section took part and was free of other hairs.
+    """
+    doubt = settings.expected_error * expected + settings.expected_error_px
+    own = np.hypot(np.nan_to_num(profile.sigma, nan=np.inf), settings.section_error * expected + settings.section_error_px)
+    apart = np.abs(np.nan_to_num(profile.width, nan=np.inf) - expected)
+    seen = np.isfinite(profile.width) & (apart < settings.believed_sigma * np.hypot(own, doubt)) & (own < 2 * doubt)
+    weight = np.where(seen, 1.0 / np.square(np.where(seen, own, 1.0)), 0.0)
+    prior = 1.0 / np.square(doubt)
+    width = (np.where(seen, profile.width, 0.0) * weight + expected * prior) / (weight + prior)
+    return width, 1.0 / np.sqrt(weight + prior), seen & profile.clear
+
+
 def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: WidthSettings) -> Trace:
-    """One hair with the widths measured across it; where no edge was seen the expected width stands in."""
-    guess = settings.expected_error * expected + settings.expected_error_px
-    seen = np.isfinite(profile.width)
-    width = np.where(seen, profile.width, expected)
-    sigma = np.where(seen, profile.sigma, guess)
+    """One hair with its widths and what is known of its ends."""
+    width, sigma, clear = fuse(profile, expected, settings)
     return Trace(
         points_px=np.stack([profile.x, profile.y], axis=1),
-        width_px=width, width_sigma_px=sigma, clear=profile.clear & seen,
+        width_px=width, width_sigma_px=sigma, clear=clear,
         root_probability=_logistic(segment.root_margin / 2.0),
         presence=_logistic(segment.score / 4.0),
         starts_inside=not segment.root_cut, ends_inside=not segment.tip_cut,

@@ -30,6 +30,9 @@ class WidthSettings:
         assumed_psf_px: point spread where no edge can be seen.
         expected_error: relative standard error of the width expected from the evidence maps.
         expected_error_px: absolute part of it.
+        section_error: relative standard error of a cross-section beyond its own noise (streak, edge roughness).
+        section_error_px: absolute part of it.
+        believed_sigma: a cross-section further than this from the expected width, in standard errors, is dropped.
     """
 
     station_px: float
@@ -39,6 +42,9 @@ class WidthSettings:
     assumed_psf_px: float = 0.9
     expected_error: float = 0.15
     expected_error_px: float = 0.6
+    section_error: float = 0.03
+    section_error_px: float = 0.15
+    believed_sigma: float = 2.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,18 @@
+"""This project as a measured process: what a notebook does, `read` and `analyze`, on one thread."""
+
+from __future__ import annotations
+
+import cv2
+
+import densitometry as dm
+from benchmarks.harness import serve
+
+
+def measure(path: str, um_per_px: float) -> dm.Analysis:
+    """Measure one picture, the quality gate off: a picture that is refused would look fast."""
+    return dm.analyze(dm.read(path, um_per_px=um_per_px), gate=False)
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    serve(measure, lambda result, folder: result.save(folder, overlay=False))

@@ -1,0 +1,199 @@
+"""Interval arithmetic of a picture's numbers: counts, means and fractions, as `Estimate`s.
+
+All are 95 % intervals. "patch" intervals speak of this patch of scalp: missed and false hairs, width error
+and the scale's error when somebody stated it. "region" intervals add the sampling of the scalp.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from densitometry.measure.diameter import NORMAL_95
+from densitometry.measure.hairs import HairTable
+from densitometry.model import Estimate, FloatArray, TraceResult
+from densitometry.settings import MeasureSettings
+
+# With none found, at most three hairs at 95 %: Hanley & Lippman-Hand 1983,
+# doi:10.1001/jama.1983.03330370053031.
+RULE_OF_THREE = 3.0
+# Asymptotic efficiency of the median against the mean of normal values: π / 2.
+_MEDIAN_FACTOR = math.sqrt(math.pi / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Counted hairs of one picture and what is uncertain about their number.
+
+    Attributes:
+        weight, presence: (K,) of the counted hairs.
+        expected: expected true number: found hairs by their chance, and the missed ones.
+        variance: variance of that number, with the count's own error.
+    """
+
+    weight: FloatArray
+    presence: FloatArray
+    expected: float
+    variance: float
+
+    @property
+    def n(self) -> float:
+        """Sum of the count weights."""
+        return float(self.weight.sum())
+
+    def interval(self, rel_scale_error: float = 0.0) -> tuple[float, float]:
+        """Return the 95 % interval of the number, widened by a relative error of the area."""
+        if self.n == 0:
+            return 0.0, RULE_OF_THREE
+        spread = NORMAL_95 * math.sqrt(self.variance + (rel_scale_error * self.n) ** 2)
+        return max(0.0, min(self.n, self.expected - spread)), max(self.n, self.expected + spread)
+
+    @property
+    def rel_sd(self) -> float:
+        """Relative standard error of the number, its bias included; 0 without hairs."""
+        return math.hypot(math.sqrt(self.variance), self.expected - self.n) / self.n if self.n else 0.0
+
+
+def population(
+    weight: FloatArray, presence: FloatArray, missed_per_found: float, settings: MeasureSettings
+) -> Population:
+    """Return counted hairs as independent chances (Poisson-binomial), missed ones as Poisson."""
+    found = float(weight @ presence)
+    missed = missed_per_found * found
+    false = float(np.square(weight) @ (presence * (1.0 - presence)))
+    # A hair of weight one half stands for one or none.
+    halves = float((weight * (1.0 - weight)) @ presence)
+    own = (settings.count_error_pct / 100 * float(weight.sum())) ** 2
+    return Population(weight, presence, found + missed, false + halves + missed + own)
+
+
+def selection_share(people: Population, missed_per_found: float) -> float:
+    """Return the share of hairs that are false or missed, which a mean over the found ones bears."""
+    if not people.n:
+        return 0.0
+    return float(people.weight @ (1.0 - people.presence)) / people.n + missed_per_found / (
+        1.0 + missed_per_found
+    )
+
+
+def patch_estimate(value: float, sd: float, unit: str, n: int, method: str, floor: float = 0.0) -> Estimate:
+    """Return a value with a symmetric 95 % interval that does not go below `floor`."""
+    half = NORMAL_95 * sd
+    return Estimate(value, max(floor, value - half), value + half, "patch", unit, n, method)
+
+
+def undefined(unit: str, kind: str = "patch") -> Estimate:
+    """Return an estimate of what cannot be said: nothing resolved, no hair."""
+    return Estimate(None, None, None, kind, unit, 0, "undefined")
+
+
+@dataclass(frozen=True, slots=True)
+class Calibres:
+    """Diameters of the resolved counted hairs with their errors.
+
+    Attributes:
+        diameter_um, own_sd_um: (K,) values and the errors that are each hair's own.
+        shared_sd_um: error that all share.
+        rel_scale_error: relative error of the scale, 0 when nobody stated it.
+        selection: share of hairs missed or false.
+    """
+
+    diameter_um: FloatArray
+    own_sd_um: FloatArray
+    shared_sd_um: float
+    rel_scale_error: float
+    selection: float
+
+    @property
+    def n(self) -> int:
+        """Number of hairs."""
+        return len(self.diameter_um)
+
+    def _mean_sd(self) -> float:
+        mean = float(self.diameter_um.mean())
+        own = math.sqrt(float(np.square(self.own_sd_um).sum())) / self.n
+        picked = float(self.diameter_um.std()) * math.sqrt(self.selection / self.n)
+        return math.hypot(own, picked, self.shared_sd_um, self.rel_scale_error * mean)
+
+    def mean(self) -> Estimate:
+        """Mean diameter."""
+        if not self.n:
+            return undefined("µm")
+        return patch_estimate(
+            float(self.diameter_um.mean()), self._mean_sd(), "µm", self.n, "error propagation"
+        )
+
+    def median(self) -> Estimate:
+        """Median diameter."""
+        if not self.n:
+            return undefined("µm")
+        sd = _MEDIAN_FACTOR * self._mean_sd()
+        return patch_estimate(float(np.median(self.diameter_um)), sd, "µm", self.n, "error propagation")
+
+    def cv(self) -> Estimate:
+        """Standard deviation over mean; its lower end also takes the measuring error out of the spread."""
+        if self.n <= 1:
+            return undefined("")
+        mean, sd = float(self.diameter_um.mean()), float(self.diameter_um.std(ddof=1))
+        if sd == 0:
+            return patch_estimate(0.0, float(self.own_sd_um.mean()) / mean, "", self.n, "error propagation")
+        pull = (self.diameter_um - mean) / ((self.n - 1) * sd)
+        own = math.sqrt(float(np.square(pull) @ np.square(self.own_sd_um)))
+        picked = sd * math.sqrt(self.selection / (2 * self.n))
+        error = math.hypot(own, picked, sd * self.shared_sd_um / mean) / mean
+        noise_free = math.sqrt(max(0.0, sd**2 - float(np.square(self.own_sd_um).mean()))) / mean
+        value = sd / mean
+        low = max(0.0, min(value, noise_free) - NORMAL_95 * error)
+        return Estimate(value, low, value + NORMAL_95 * error, "patch", "", self.n, "error propagation")
+
+    def fraction_below(self, cutoff_um: float) -> Estimate:
+        """Share of hairs thinner than a cut-off, each hair being thinner by the chance its error leaves."""
+        if not self.n:
+            return undefined("")
+        value = float((self.diameter_um < cutoff_um).mean())
+        sd = np.maximum(self.own_sd_um, 1e-9)
+        chance = ndtr((cutoff_um - self.diameter_um) / sd)
+        shared = math.hypot(self.shared_sd_um, self.rel_scale_error * cutoff_um)
+        slope = (
+            ndtr((cutoff_um + shared - self.diameter_um) / sd)
+            - ndtr((cutoff_um - shared - self.diameter_um) / sd)
+        ).mean() / 2
+        picked = max(value * (1 - value), 0.25 / self.n) * self.selection / self.n
+        spread = NORMAL_95 * math.sqrt(
+            float((chance * (1 - chance)).sum()) / self.n**2 + float(slope) ** 2 + picked
+        )
+        low, high = float(chance.mean()) - spread, float(chance.mean()) + spread
+        return Estimate(
+            value,
+            max(0.0, min(value, low)),
+            min(1.0, max(value, high)),
+            "patch",
+            "",
+            self.n,
+            "chances of each hair",
+        )
+
+
+def counted_population(table: HairTable, result: TraceResult, settings: MeasureSettings) -> Population:
+    """Return all counted hairs of a table as a population."""
+    weight = table.hairs["count_weight"].to_numpy(np.float64)
+    counted = weight > 0
+    return population(weight[counted], table.presence[counted], result.missed_per_found, settings)
+
+
+def counted_calibres(
+    table: HairTable, result: TraceResult, rel_scale_error: float, settings: MeasureSettings
+) -> Calibres:
+    """Return the diameters of the resolved counted hairs of a table."""
+    people = counted_population(table, result, settings)
+    chosen = (table.hairs["count_weight"].to_numpy(np.float64) > 0) & table.resolved
+    return Calibres(
+        table.hairs["diameter_um"].to_numpy(np.float64)[chosen],
+        table.own_sd_um[chosen],
+        settings.shared_width_error_um,
+        rel_scale_error,
+        selection_share(people, result.missed_per_found),
+    )

@@ -1,0 +1,69 @@
+"""images.tsv: one row per input of an output folder, merged run by run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from densitometry.errors import OutputError
+from densitometry.report.folders import move_away, write_whole_file
+from densitometry.report.results import table_tsv
+from densitometry.schema import IMAGES, column_names, dtypes
+
+IMAGES_NAME = "images.tsv"
+
+
+def merge(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put `rows` into the table of `out` in one step; a row takes the place of an older one of its picture.
+
+    Raises:
+        OutputError: if the table there is not ours, or cannot be written.
+    """
+    table = pd.DataFrame(rows, columns=column_names(IMAGES))
+    before = read(out)
+    if before is not None:
+        kept = before[~before["picture"].isin(table["picture"])]
+        if len(kept):
+            table = pd.concat([kept.astype(object), table.astype(object)], ignore_index=True)
+    table = table.sort_values("picture", kind="stable", ignore_index=True)
+    write_whole_file(out / IMAGES_NAME, table_tsv(table, IMAGES))
+
+
+def recipe_digests(out: Path) -> set[str]:
+    """Return the digests of the recipes whose results lie in `out`.
+
+    Raises:
+        OutputError: if the table there is not ours.
+    """
+    table = read(out)
+    return set() if table is None else {digest for digest in table["recipe_digest"] if digest}
+
+
+def read(out: Path) -> pd.DataFrame | None:
+    """Return the table of `out` with "" for texts that are not known; None if there is no table.
+
+    Raises:
+        OutputError: if the table there is not ours.
+    """
+    path = out / IMAGES_NAME
+    if not path.is_file():
+        return None
+    texts = [name for name, kind in dtypes(IMAGES).items() if kind == "str"]
+    try:
+        table = pd.read_csv(
+            path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=["n/a"], keep_default_na=False
+        )
+    except (ValueError, UnicodeDecodeError, OSError) as error:
+        raise _foreign(path, str(error)) from error
+    missing = set(column_names(IMAGES)) - set(table.columns)
+    if missing:
+        raise _foreign(path, f"it lacks the columns {', '.join(sorted(missing))}")
+    table[texts] = table[texts].fillna("")
+    return table
+
+
+def _foreign(path: Path, why: str) -> OutputError:
+    return OutputError(what=f"{path} is not a table of this program", why=why, fix=move_away(path))

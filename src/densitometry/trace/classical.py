@@ -1,0 +1,264 @@
+"""The detector without a learned part: pairs of parallel edges, found at twelve orientations.
+
+A shaft is a strip, darker or lighter than the skin, between two edges that face each other. Every place of the grid is asked,
+for every orientation, at which half width the weaker of its two edges is strongest; ridges of that answer are the centre lines.
+They are followed once, to see where each ends and which of its ends is the root, and all of it is drawn as
+evidence maps. What is read lies within about a millimetre of the place spoken of.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from densitometry.trace.curves import FollowSettings, follow_curves
+from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps
+
+Floats = NDArray[np.floating[Any]]
+Floats32 = NDArray[np.float32]
+
+_FINE = 12
+"""Orientations asked for: twice the bins of the maps, so that a line is found within 7.5° before it is refined."""
+_EDGE_SIGMA_PX = 1.0
+_ALONG_SIGMA_PX = 2.5
+_ALONG_REACH_PX = 6
+_WIDEST_HALF_PX = 11
+_BUNDLE_HALF_PX = 6.8
+"""A strip with a larger half width (110 µm thick on the 8 µm grid) is two shafts side by side, fused in the picture."""
+_SEAM_WEIGHT = 0.6
+"""Share of an edge inside the strip that faces the wrong way, and hence parts it, that is taken off its answer."""
+_LIGHT_SHARE = 0.6
+"""Share of its answer that a lighter strip keeps: glints and flakes on skin are lighter strips, too."""
+
+_COARSE = 4
+_SURROUND_SIGMA_PX = 2.0
+"""On the coarse grid."""
+_NOISE_SIGMA_PX = 8.0
+"""On the coarse grid."""
+_CHANNEL_NOISE_FLOOR = 0.004
+_GRADIENT_LIMIT = 0.06
+"""Log contrast per pixel; steeper is shaft, not the texture of skin, and counts as this much."""
+_NOISES_AT_HALF = 1.8
+_LEAST_AT_HALF = 0.02
+"""Edge strength at which evidence is one half: this many times local texture, but at least this log contrast per pixel."""
+
+_LINE_SIGMA_PX = 1.0
+_END_SIGMA_HALF_PX = 1.4
+_NO_SHAFT_HALF_PX = 1.0
+_END_STRENGTH = 0.8
+
+_SHADOW_FROM_PX = 5
+_SHADOW_TO_PX = 24
+_SHADOW_ASIDE_PX = 14
+_FADE_PX = 8
+_SURE_SHADOW = 0.12
+_NEIGHBOUR_SIGMA_PX = 50.0
+_NEIGHBOUR_REACH_PX = 130.0
+_NEIGHBOUR_WEIGHT = 1.5
+
+
+def _grey(contrast: Floats) -> tuple[Floats32, Floats32]:
+    """Mix the channels by the inverse of their local noise; return the mix (h, w) and its local texture (h, w).
+
+    Texture is the local mean slope, in log contrast per pixel.
+    """
+    h, w = contrast.shape[:2]
+    small = (max(1, -(-w // _COARSE)), max(1, -(-h // _COARSE)))
+    reach = 2 * round(2.5 * _NOISE_SIGMA_PX) + 1
+
+    def local(values: Floats) -> Floats32:
+        coarse = cv2.resize(values, small, interpolation=cv2.INTER_AREA)
+        coarse = cv2.GaussianBlur(coarse, (reach, reach), _NOISE_SIGMA_PX)
+        return np.asarray(cv2.resize(coarse, (w, h), interpolation=cv2.INTER_LINEAR), np.float32)
+
+    values = np.ascontiguousarray(contrast, np.float32)
+    fine = np.minimum(np.abs(values - cv2.GaussianBlur(values, (5, 5), _EDGE_SIGMA_PX)), _GRADIENT_LIMIT)
+    weight = 1.0 / (local(fine) + _CHANNEL_NOISE_FLOOR)
+    mix = (values * weight).sum(axis=2) / weight.sum(axis=2)
+    mix = np.asarray(cv2.GaussianBlur(mix, (7, 7), _EDGE_SIGMA_PX), np.float32)
+    slope = np.abs(cv2.Sobel(mix, cv2.CV_32F, 1, 0, scale=0.125)) + np.abs(cv2.Sobel(mix, cv2.CV_32F, 0, 1, scale=0.125))
+    return mix, local(np.minimum(slope, _GRADIENT_LIMIT))
+
+
+def _line_taps(theta: float) -> tuple[NDArray[np.int64], Floats32]:
+    """Offsets (n, 2: dy, dx) and weights of a short Gaussian line along theta, shared bilinearly between pixels."""
+    reach = _ALONG_REACH_PX
+    kernel = np.zeros((2 * reach + 3, 2 * reach + 3))
+    for t in range(-reach, reach + 1):
+        x, y = t * math.cos(theta) + reach + 1, t * math.sin(theta) + reach + 1
+        x0, y0 = int(x), int(y)
+        weight = math.exp(-t * t / (2 * _ALONG_SIGMA_PX**2))
+        kernel[y0, x0] += weight * (1 - x + x0) * (1 - y + y0)
+        kernel[y0, x0 + 1] += weight * (x - x0) * (1 - y + y0)
+        kernel[y0 + 1, x0] += weight * (1 - x + x0) * (y - y0)
+        kernel[y0 + 1, x0 + 1] += weight * (x - x0) * (y - y0)
+    kernel /= kernel.sum()
+    kernel[kernel < 1e-3] = 0.0
+    where = np.argwhere(kernel > 0)
+    return where - (reach + 1), kernel[kernel > 0].astype(np.float32)
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _run_along(slope: Floats, taps: NDArray[np.int64], weights: Floats) -> Floats:
+    h, w = slope.shape
+    out = np.zeros((h, w), np.float32)
+    for y in range(h):
+        row = out[y]
+        for t in range(len(weights)):
+            sy, dx, weight = y + taps[t, 0], taps[t, 1], weights[t]
+            if 0 <= sy < h:
+                source = slope[sy]
+                for x in range(max(0, -dx), min(w, w - dx)):
+                    row[x] += weight * source[x + dx]
+    return out
+
+
+@njit(cache=True, inline="always")  # type: ignore[misc]
+def _at(plane: Floats, x: float, y: float) -> float:
+    h, w = plane.shape
+    if not (0.0 <= x < w - 1 and 0.0 <= y < h - 1):
+        return 0.0
+    x0, y0 = int(x), int(y)
+    fx, fy = x - x0, y - y0
+    top = plane[y0, x0] * (1 - fx) + plane[y0, x0 + 1] * fx
+    low = plane[y0 + 1, x0] * (1 - fx) + plane[y0 + 1, x0 + 1] * fx
+    return top * (1 - fy) + low * fy
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _pair_edges(
+    edge: Floats, side: NDArray[np.int8], nx: float, ny: float, widest: int, seam: float, strength: Floats, half: Floats
+) -> None:
+    """Fill the strength of the weaker edge of the best strip, and its half width, at every place that has a side."""
+    h, w = edge.shape
+    answers = np.zeros(widest + 2)
+    for y in range(h):
+        for x in range(w):
+            if side[y, x] == 0:
+                continue
+            sign = float(side[y, x])
+            wrong, best, at = 0.0, 0.0, 0
+            answers[0] = 0.0
+            for r in range(1, widest + 1):
+                # bound to the strip's outside: skin rises from a dark shaft on both sides
+                right = sign * _at(edge, x + r * nx, y + r * ny)
+                left = -sign * _at(edge, x - r * nx, y - r * ny)
+                value = min(left, right) - seam * wrong
+                answers[r] = value
+                if value > best:
+                    best, at = value, r
+                wrong = max(wrong, max(-left, -right))
+            if at == 0:
+                continue
+            shift = 0.0
+            if 1 < at < widest:
+                bend = answers[at - 1] - 2 * answers[at] + answers[at + 1]
+                if bend < 0:
+                    shift = max(-0.5, min(0.5, 0.5 * (answers[at - 1] - answers[at + 1]) / bend))
+            strength[y, x] = best
+            half[y, x] = at + shift
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _ridges(strength: Floats, half: Floats) -> Floats:
+    """Ridge points (x, y, theta, strength, half width): maxima across the line and over orientation."""
+    fine, h, w = strength.shape
+    found = []
+    for y in range(1, h - 1):
+        for x in range(1, w - 1):
+            for k in range(fine):
+                value = strength[k, y, x]
+                if value <= 0.0:
+                    continue
+                before, after = strength[(k - 1) % fine, y, x], strength[(k + 1) % fine, y, x]
+                if value < before or value <= after:
+                    continue
+                theta = k * math.pi / fine
+                nx, ny = -math.sin(theta), math.cos(theta)
+                left = _at(strength[k], x - nx, y - ny)
+                right = _at(strength[k], x + nx, y + ny)
+                if value < left or value < right:
+                    continue
+                bend = left - 2 * value + right
+                off = 0.0 if bend >= 0 else max(-0.6, min(0.6, 0.5 * (left - right) / bend))
+                turn = before - 2 * value + after
+                tilt = 0.0 if turn >= 0 else max(-0.5, min(0.5, 0.5 * (before - after) / turn))
+                found.append((x + off * nx, y + off * ny, theta + tilt * math.pi / fine, float(value), float(half[k, y, x])))
+    out = np.zeros((len(found), 5))
+    for i in range(len(found)):
+        for j in range(5):
+            out[i, j] = found[i][j]
+    return out
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _draw_lines(points: Floats, sigma: float, lifted: Floats, half: Floats) -> None:
+    """Draw ridge points (x, y, theta, evidence, half width) as narrow ridges; the strongest at a place speaks."""
+    bins, h, w = lifted.shape
+    strongest = np.zeros(half.shape, np.float32)
+    for i in range(len(points)):
+        x, y, value = points[i, 0], points[i, 1], points[i, 3]
+        u = (points[i, 2] % math.pi) / math.pi * bins
+        k0, f = int(u) % bins, u - int(u)
+        k1 = (k0 + 1) % bins
+        cx, cy = int(round(x)), int(round(y))
+        for py in range(max(0, cy - 3), min(h, cy + 4)):
+            for px in range(max(0, cx - 3), min(w, cx + 4)):
+                g = value * math.exp(-((px - x) ** 2 + (py - y) ** 2) / (2 * sigma * sigma))
+                lifted[k0, py, px] = max(lifted[k0, py, px], (1 - f) * g)
+                lifted[k1, py, px] = max(lifted[k1, py, px], f * g)
+                if g > strongest[py // 2, px // 2]:
+                    strongest[py // 2, px // 2] = g
+                    half[py // 2, px // 2] = points[i, 4]
+
+
+def _split_bundles(points: Floats) -> Floats:
+    """Replace a ridge too wide for one shaft by two, each in the middle of its half of the strip."""
+    wide = points[:, 4] > _BUNDLE_HALF_PX
+    pair = [points[~wide]]
+    for sign in (-1.0, 1.0):
+        part = points[wide].copy()
+        part[:, 4] /= 2
+        part[:, 0] -= sign * part[:, 4] * np.sin(part[:, 2])
+        part[:, 1] += sign * part[:, 4] * np.cos(part[:, 2])
+        pair.append(part)
+    return np.concatenate(pair)
+
+
+def find_ridges(contrast: Floats) -> Floats:
+    """Centre-line points of a picture, each found alone: x, y, direction [rad], evidence in [0, 1], half width [px].
+
+    Args:
+        contrast: (h, w, 3) log contrast on the detection grid.
+
+    Returns:
+        (N, 5), in order of rows.
+    """
+    mix, texture = _grey(contrast)
+    h, w = mix.shape
+    small = cv2.resize(mix, (max(1, -(-w // _COARSE)), max(1, -(-h // _COARSE))), interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (11, 11), _SURROUND_SIGMA_PX)
+    relief = mix - cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR)
+    side = np.where(relief < -0.5 * texture, 1, np.where(relief > texture, -1, 0)).astype(np.int8)
+    slope_x = cv2.Sobel(mix, cv2.CV_32F, 1, 0, scale=0.125)
+    slope_y = cv2.Sobel(mix, cv2.CV_32F, 0, 1, scale=0.125)
+    strength = np.zeros((_FINE, h, w), np.float32)
+    half = np.zeros((_FINE, h, w), np.float32)
+    for k in range(_FINE):
+        theta = k * math.pi / _FINE
+        nx, ny = -math.sin(theta), math.cos(theta)
+        edge = _run_along(np.float32(nx) * slope_x + np.float32(ny) * slope_y, *_line_taps(theta))
+        _pair_edges(edge, side, nx, ny, _WIDEST_HALF_PX, _SEAM_WEIGHT, strength[k], half[k])
+    points = _ridges(strength, half)
+    if not len(points):
+        return points
+    px, py = np.round(points[:, 0]).astype(int).clip(0, w - 1), np.round(points[:, 1]).astype(int).clip(0, h - 1)
+    seen = points[:, 3] * np.where(side[py, px] < 0, _LIGHT_SHARE, 1.0)
+    at_half = np.maximum(_NOISES_AT_HALF * texture[py, px], _LEAST_AT_HALF)
+    points[:, 3] = seen**2 / (seen**2 + at_half**2)
+    return points[points[:, 3] > 0.05]
