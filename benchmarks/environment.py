@@ -19,6 +19,7 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "NUMBA_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
 )
 
 
@@ -45,7 +46,9 @@ def peers_python() -> Path:
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise PeersUnavailableError(done.stderr.strip().splitlines()[-1] if done.stderr.strip() else str(command))
+            raise PeersUnavailableError(
+                done.stderr.strip().splitlines()[-1] if done.stderr.strip() else str(command)
+            )
     (PEERS_FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")
     stamp.write_text(wanted, encoding="utf-8")
     return python
@@ -58,9 +61,4 @@ def interpreter(environment: Path) -> Path:
 
 def one_thread() -> dict[str, str]:
     """Return this process's variables with every thread pool held at one thread."""
-    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONPATH": python_path()}
-
-
-def python_path() -> str:
-    """Return a PYTHONPATH that reaches this package (peers) and, uninstalled, the project's source."""
-    return os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}

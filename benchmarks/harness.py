@@ -36,7 +36,10 @@ def serve(measure: Callable[[str, float], Any], save: Callable[[Any, Path], None
 
 
 def _run(
-    measure: Callable[[str, float], Any], save: Callable[[Any, Path], None], picture: dict[str, Any], repeats: int
+    measure: Callable[[str, float], Any],
+    save: Callable[[Any, Path], None],
+    picture: dict[str, Any],
+    repeats: int,
 ) -> dict[str, Any]:
     wall, processor = [], []
     result = None
@@ -50,7 +53,10 @@ def _run(
         if picture["out"]:
             save(result, Path(picture["out"]))
     except Exception as error:  # noqa: BLE001 (a tool that fails on a picture is a finding, not the benchmark's end)
-        return {"seconds": wall, "cpu_seconds": processor, "error": f"{type(error).__name__}: {error}"}
+        first_line = (str(error).splitlines() or [""])[0].replace(
+            picture["image"], Path(picture["image"]).name
+        )
+        return {"seconds": wall, "cpu_seconds": processor, "error": f"{type(error).__name__}: {first_line}"}
     return {"seconds": wall, "cpu_seconds": processor, "error": None}
 
 

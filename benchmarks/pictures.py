@@ -1,8 +1,8 @@
 """The benchmark's pictures: phantoms that no test and no training ever saw.
 
-Seeds start at 900 000; tests, samples and training stay far below. Training draws its settings at random and tests
-take the presets as they are; here every picture takes a preset and moves it by its own draw (`varied`), so neither the
-scalp nor the exact setting has been seen before.
+Seeds start at 900 000; tests, samples and training stay far below. Training draws its settings at
+random and tests take the presets as they are; here every picture takes a preset and moves it by its
+own draw (`varied`), so neither the scalp nor the exact setting has been seen before.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ KINDS = (
     Kind("blurred", "blurred", jpeg_quality=80),
     Kind("sharpened", "sharpened", jpeg_quality=75),
     Kind("vignette", "vignette"),
-    Kind("16 µm/px", "ordinary", 16.0, (800, 600)),
-    Kind("4 µm/px", "ordinary", 4.0, (1600, 1200)),
+    Kind("coarse", "ordinary", 16.0, (800, 600)),
+    Kind("fine", "ordinary", 4.0, (1600, 1200)),
 )
 WARM_UP = Kind("warm-up", "ordinary", 8.0, (400, 300))
 SMALL = Kind("1.9 MP", "ordinary", 8.0, (1600, 1200))
@@ -109,7 +109,9 @@ def varied(settings: simulate.SceneSettings, rng: np.random.Generator) -> simula
     )
 
 
-def render(kind: Kind, number: int, folder: Path, size_px: tuple[int, int] | None = None, suffix: str = ".png") -> Picture:
+def render(
+    kind: Kind, number: int, folder: Path, size_px: tuple[int, int] | None = None, suffix: str = ".png"
+) -> Picture:
     """Render one picture with its truth and the map of what bubbles, glare and the surround hide.
 
     A picture that is there already is taken as it is: its seed and size are in its name.
@@ -140,9 +142,9 @@ def read_truth(picture: Picture) -> tuple[dict[str, Any], NDArray[np.bool_]]:
 
 
 def resized_field(picture: Picture, folder: Path, times: float) -> Picture:
-    """Return a picture of the same scalp and scale over a larger or smaller field, for the cost per megapixel.
+    """Return a picture of the same scalp and scale over a larger or smaller field.
 
-    Smaller is the middle of it; larger repeats it mirrored, so that content per megapixel stays what it was.
+    Smaller is the middle of it; larger repeats it mirrored, so that a megapixel holds what it held.
     """
     path = folder / f"{picture.stem}-{times:g}x.jpg"
     pixels = np.asarray(cv2.imread(str(picture.path)))

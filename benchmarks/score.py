@@ -1,8 +1,9 @@
 """How far a set of traces is from a phantom's truth.
 
-A truth hair and a trace are the same hair when they run along each other, within `tolerance_px` and 35°, for at least
-half of the length that either has in view; every hair and every trace is used at most once, and the pairing is the one
-that shares most. Stretches under bubbles, glare and marks are no evidence either way.
+A truth hair and a trace are the same hair when they run along each other (within 25 µm or 2.5 px, and
+35°) for at least half of the length that both have in view together; every hair and every trace is
+used at most once, and the pairing is the one that shares most. Stretches under bubbles, glare and
+marks are no evidence either way.
 """
 
 from __future__ import annotations
@@ -30,9 +31,8 @@ REQUIRED_LENGTH_UM = 200.0
 """The contract asks for every hair seen along at least this much."""
 REQUIRED_VISIBLE = 0.25
 """A hair with less of itself above other hairs is neither required nor wrong."""
-EXCUSED_SHARE = 0.3
-"""A trace with this share on hairs that are not required, or half of itself hidden, is not held against a tool."""
-HIDDEN_SHARE = 0.5
+EXCUSED_SHARE, HIDDEN_SHARE = 0.3, 0.5
+"""A trace with such a share on hairs that are not required, or under what hides it, is not counted wrong."""
 CIRCLE_RADIUS = 0.48
 CLASS_CUT_UM, CLASS_MARGIN_UM = 30.0, 6.0
 CUTOFFS_UM = (30.0, 40.0)
@@ -73,7 +73,7 @@ class PictureScore:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Points along curves: (S, 2) places and unit directions, (S,) curve each belongs to, (K,) samples per curve."""
+    """Points along curves: (S, 2) places and unit directions, (S,) curve of each, (K,) samples per curve."""
 
     points: Floats
     directions: Floats
@@ -95,7 +95,7 @@ def sample(lines: Sequence[Floats], seen: Bools) -> Samples:
         place = np.stack([np.interp(at, arc, line[:, 0]), np.interp(at, arc, line[:, 1])], axis=1)
         along = np.gradient(place, axis=0) if len(at) > 1 else np.zeros_like(place)
         cell = np.rint(place).astype(np.int64)
-        inside = ((cell >= 0) & (cell < (seen.shape[1], seen.shape[0]))).all(axis=1)
+        inside = np.asarray(((cell >= 0) & (cell < (seen.shape[1], seen.shape[0]))).all(axis=1), np.bool_)
         kept = inside.copy()
         kept[inside] = seen[cell[inside, 1], cell[inside, 0]]
         points.append(place[kept])
@@ -116,17 +116,25 @@ def shared_samples(a: Samples, b: Samples, tolerance_px: float) -> tuple[Floats,
     parallel = np.abs((a.directions[i] * b.directions[j]).sum(axis=1)) >= SAME_DIRECTION_COS
     i, j = i[parallel], j[parallel]
     return (
-        _tally(i, a.owner, b.owner[j], shape[1]).reshape(shape),
-        _tally(j, b.owner, a.owner[i], shape[0]).reshape(shape[::-1]).T,
+        _tally(i, a.owner, b.owner[j], shape),
+        _tally(j, b.owner, a.owner[i], shape[::-1]).T,
     )
 
 
-def _tally(samples: NDArray[np.int64], owner: NDArray[np.int64], other: NDArray[np.int64], n_other: int) -> Floats:
-    """Count, for each pair of curves, the first's samples that have the second nearby; each sample once a pair."""
-    once = np.unique(samples.astype(np.int64) * n_other + other)
-    pair = owner[once // n_other] * n_other + once % n_other
-    n_owner = int(owner.max()) + 1
-    return np.bincount(pair, minlength=n_owner * n_other).astype(float)
+def _tally(
+    samples: NDArray[np.int64], owner: NDArray[np.int64], other: NDArray[np.int64], shape: tuple[int, int]
+) -> Floats:
+    """Return how many samples of each curve have each of the other curves nearby.
+
+    Args:
+        samples: number of the sample, once for each near sample of another curve.
+        owner: curve of each sample.
+        other: the other curve, one per entry of `samples`.
+        shape: number of curves on either side.
+    """
+    sample_number, other_number = np.divmod(np.unique(samples.astype(np.int64) * shape[1] + other), shape[1])
+    pair = owner[sample_number] * shape[1] + other_number
+    return np.bincount(pair, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
 
 
 def pair_hairs(truth: Samples, found: Samples, tolerance_px: float) -> tuple[list[tuple[int, int]], Floats]:
@@ -136,9 +144,7 @@ def pair_hairs(truth: Samples, found: Samples, tolerance_px: float) -> tuple[lis
     union = truth.per_curve[:, None] + found.per_curve[None] - both
     share = both / np.maximum(union, 1)
     rows, columns = linear_sum_assignment(share, maximize=True)
-    pairs = [
-        (int(r), int(c)) for r, c in zip(rows, columns, strict=True) if share[r, c] >= SAME_HAIR_SHARE
-    ]
+    pairs = [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if share[r, c] >= SAME_HAIR_SHARE]
     return pairs, (along_found / np.maximum(found.per_curve[None], 1)).T
 
 
@@ -217,7 +223,8 @@ def _count(
 ) -> float:
     """Return what a tool counts: its own figure, or half for each end that the frame does not cut.
 
-    The half for each end is the kindest rule to a tool that knows no roots: hairs cut by the frame do not inflate it.
+    A half for each end is the kindest rule to a tool that knows no roots: hairs cut by the frame do
+    not inflate it.
     """
     if summary is not None:
         return float(summary["n_hairs"])
@@ -226,7 +233,9 @@ def _count(
     return sum(all(_at(field_of_view, end + np.array(s)) for s in steps) for end in ends) / 2
 
 
-def _judge_hairs(pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], um_per_px: float) -> dict[str, Any]:
+def _judge_hairs(
+    pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], um_per_px: float
+) -> dict[str, Any]:
     """Compare each matched hair's own figures with the truth."""
     errors, held, classes, roots, unresolved = [], [], [], [], 0
     for hair, trace in pairs:
@@ -266,7 +275,9 @@ def _judge_figures(
         "density_error_pct": _relative_pct(summary.get("density_per_cm2"), density),
         "mean_diameter_error_um": _difference(summary.get("mean_diameter_um"), mean_um),
         "units_error_pct": _relative_pct(summary.get("follicular_units_per_cm2"), units / area_cm2),
-        "hairs_per_unit_error": _difference(summary.get("hairs_per_unit"), len(here) / units if units else None),
+        "hairs_per_unit_error": _difference(
+            summary.get("hairs_per_unit"), len(here) / units if units else None
+        ),
     }
     for cutoff in CUTOFFS_UM:
         below = 100 * float((diameters < cutoff).mean()) if len(here) else None
@@ -307,7 +318,9 @@ def pool(scores: Sequence[PictureScore]) -> dict[str, float | int | None]:
         "recall": matched / required if required else None,
         "count_error_pct": _mean(map(abs, count_pct)),
         "count_bias_pct": _mean(count_pct),
-        "density_error_pct": _mean(abs(s.density_error_pct) for s in scores if s.density_error_pct is not None),
+        "density_error_pct": _mean(
+            abs(s.density_error_pct) for s in scores if s.density_error_pct is not None
+        ),
         "density_bias_pct": _mean(s.density_error_pct for s in scores if s.density_error_pct is not None),
         "thickness_error_um": float(np.median(np.abs(errors))) if len(errors) else None,
         "thickness_bias_um": float(np.mean(errors)) if len(errors) else None,

@@ -17,7 +17,7 @@ LEAST_AREA_UM2 = 4_000.0
 
 
 def branches(mask: NDArray[np.bool_], um_per_px: float) -> list[dict[str, Any]]:
-    """Return the branches of a mask's skeleton, each with twice its median distance to the mask's edge as width."""
+    """Return the branches of a mask's skeleton, as wide as twice the median distance to the edge."""
     least_px = max(1, round(LEAST_AREA_UM2 / um_per_px**2))
     mask = remove_small_objects(mask, max_size=least_px - 1)
     thin = skeletonize(mask)

@@ -86,7 +86,7 @@ class TraceSettings:
         8.0, "pixel size of the grid hairs are detected on; the network was trained on 8 [µm]", low=4, high=16
     )
     seed_evidence: float = key(
-        0.35, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95
+        0.5, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95
     )
     stop_evidence: float = key(
         0.18, "following stops where evidence stays below this [0-1]", low=0.02, high=0.9
@@ -94,14 +94,15 @@ class TraceSettings:
     max_gap_um: float = key(
         32.0, "longest stretch without evidence that is passed straight on [µm]", low=0, high=200
     )
-    shortest_bend_um: float = key(90.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
+    shortest_bend_um: float = key(200.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
     minimum_length_um: float = key(100.0, "shortest stretch followed as a hair [µm]", low=30, high=1_000)
     hair_price_um: float = key(
-        72.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
+        112.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
     )
     end_gain_um: float = key(
         48.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500
     )
+    max_join_um: float = key(112.0, "longest hidden stretch between two pieces of one hair [µm]", low=0, high=500)
     bridged_mark_um: float = key(100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500)
     station_um: float = key(
         16.0, "distance of the cross-sections a width is measured at [µm]", low=2, high=100
@@ -123,7 +124,7 @@ class MeasureSettings:
         30.0, "vellus cut-off of the class and the headline fractions [µm]", low=5, high=150
     )
     end_margin_um: float = key(100.0, "length left out of the diameter at each end [µm]", low=0, high=1_000)
-    minimum_length_um: float = key(200.0, "shortest hair that is listed [µm]", low=50, high=2_000)
+    minimum_length_um: float = key(100.0, "shortest hair that is listed [µm]", low=50, high=2_000)
     unit_radius_um: float = key(
         260.0, "roots farther apart than this on average belong to different units [µm]", low=20, high=1_000
     )

@@ -1,4 +1,4 @@
-"""The valid field: surround, strips, burned-in marks and glare are out; hair, dark skin and glints stay in."""
+"""The valid field: surround, strips, burned-in marks and glare are out; hair and glints stay in."""
 
 from __future__ import annotations
 

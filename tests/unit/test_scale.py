@@ -81,7 +81,9 @@ def test_scale_error() -> None:
 
 
 def test_device_profile(tmp_path: Path) -> None:
-    text = 'name = "Scope"\nfield_width_mm = 7.04\nerror_pct = 1.0\nsource = "stage micrometer"\npicture_width_px = 1280\n'
+    text = (
+        "name = 'Scope'\nfield_width_mm = 7.04\nerror_pct = 1.0\nsource = 'ruler'\npicture_width_px = 1280\n"
+    )
     size = resolve(device=device(tmp_path, text)).pixel_size()
     assert (size.um_per_px, size.origin, size.rel_error) == (pytest.approx(5.5), "device", 0.01)
     assert "1000 px wide" in refused(width_px=1000, device=device(tmp_path, text)).why

@@ -281,7 +281,7 @@ def _with_sides(luma: Grey, upper: _Edge, lower: _Edge, *, strict: bool = False)
 
 def _side(luma: Grey, top: int, bottom: int, near: int, sign: int) -> int | None:
     """Return the column near `near` where most rows step by `sign` within one pixel, or the frame."""
-    width = luma.shape[1]
+    width = int(luma.shape[1])
     if near <= _BOX_SIDE_SLACK_PX // 2:
         return 0
     if near >= width - _BOX_SIDE_SLACK_PX // 2:

@@ -77,11 +77,12 @@ def _grounds_to_warn(metrics: dict[str, float], settings: QualitySettings) -> li
         )
     if metrics.get("clipped_share", 0.0) > settings.warn_clipped_share:
         reasons.append(
-            f"{100 * metrics['clipped_share']:.0f} % of the field is over- or underexposed; change the exposure."
+            f"{100 * metrics['clipped_share']:.0f} % of the field is over- or underexposed: change it."
         )
     if metrics["glare_share"] > settings.warn_glare_share:
         reasons.append(
-            f"Glare hides {100 * metrics['glare_share']:.0f} % of the field; use polarised light or immersion fluid."
+            f"Glare hides {100 * metrics['glare_share']:.0f} % of the field; "
+            "use polarised light or immersion fluid."
         )
     if metrics["valid_share"] < settings.warn_valid_share:
         reasons.append(f"Only {100 * metrics['valid_share']:.0f} % of the frame shows scalp.")

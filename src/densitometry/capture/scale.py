@@ -165,7 +165,7 @@ def _error_fraction(error_pct: Any, words: str, path: Path) -> float:
     if not _is_number(error_pct) or not 0 <= error_pct < LARGEST_ERROR_PCT:
         raise ScaleError(
             f"the scale error of {path.name} is not usable",
-            f"{words} is {error_pct!r}; it is a standard error in percent, from 0 to under {LARGEST_ERROR_PCT:g}",
+            f"{words} is {error_pct!r}; it is a standard error from 0 to under {LARGEST_ERROR_PCT:g} percent",
             "give it like this: --scale-error-pct 1.0 (or leave it out when it is not known)",
         )
     return float(error_pct) / 100
@@ -191,7 +191,7 @@ def _from_device(device: str | Path | None, path: Path, width_px: int) -> Stated
     if wanted is not None and wanted != width_px:
         raise ScaleError(
             f"{words} is not for {path.name}",
-            f"it holds for pictures {wanted} px wide, and this one is {width_px} px wide (cropped or resized?)",
+            f"it is for pictures {wanted} px wide, and this one is {width_px} px wide (cropped or resized?)",
             f"use the picture as the device stored it, or state its own scale: {ways_to_state(path)}",
         )
     x_um, y_um = _pair(entries[given[0]], words, given[0])
@@ -242,7 +242,7 @@ def _pair(value: Any, words: str, name: str) -> tuple[float, float]:
         return float(value), float(value)
     if (
         isinstance(value, list)
-        and len(value) == 2
+        and len(value) == len(("x", "y"))
         and all(map(_is_number, value))
         and name != "field_width_mm"
     ):

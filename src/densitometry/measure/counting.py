@@ -10,8 +10,9 @@ from densitometry.model import BoolArray, FloatArray, Trace
 from densitometry.settings import MeasureSettings
 
 COUNTING_RULE = (
-    "A hair counts when its root lies inside the valid field, so that every hair of the scalp belongs to exactly one "
-    "field however long it is; where root and tip cannot be told apart, each end inside counts one half."
+    "A hair counts when its root lies inside the valid field, so that every hair of the scalp belongs to "
+    "exactly one field however long it is; where root and tip cannot be told apart, "
+    "each end inside counts one half."
 )
 _MASK_REACH_PX = 3
 

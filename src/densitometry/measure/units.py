@@ -16,8 +16,6 @@ from densitometry.model import FloatArray
 _ALONG_SHARE = 0.75
 # Hairs of one opening lie nearly alike: a distance grows with the angle, and would double at this one.
 _ANGLE_DOUBLES_RAD = np.pi
-
-
 _OPPOSITE = 1e-6
 
 

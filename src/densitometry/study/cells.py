@@ -1,4 +1,4 @@
-"""What one cell of a table says: dates, numbers, labels, codes; a cell that has two readings is refused with both."""
+"""What one cell of a table says: dates, numbers, labels; one with two readings is refused with both."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Moment = date | int
 
 MISSING = ("", "n/a", "na")
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2199
-_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_THREE_NUMBERS = re.compile(r"(\d{1,4})\s*[./-]\s*(\d{1,2})\s*[./-]\s*(\d{1,4})")
-_WITH_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[T ]\d{1,2}:\d{2}.*")
-_COMPACT = re.compile(r"\d{8}")
-_SPREADSHEET_DAY = re.compile(r"[34]\d{4}")
+_ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_THREE_NUMBERS = re.compile(r"([0-9]{1,4})\s*[./-]\s*([0-9]{1,2})\s*[./-]\s*([0-9]{1,4})")
+_WITH_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ][0-9]{1,2}:[0-9]{2}.*")
+_COMPACT = re.compile(r"[0-9]{8}")
+_SPREADSHEET_DAY = re.compile(r"[34][0-9]{4}")
 _SPREADSHEET_EPOCH = date(1899, 12, 30)
 _TWO_DIGIT_YEARS = 100
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
 _LABEL = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -41,7 +41,9 @@ def iso_date(text: str) -> date:
             found = date.fromisoformat(text)
             if EARLIEST_YEAR <= found.year <= LATEST_YEAR:
                 return found
-        raise TableError(f"{text!r} is not a day of the calendar", "no such date exists", "write a date that exists")
+        raise TableError(
+            f"{text!r} is not a day of the calendar", "no such date exists", "write a date that exists"
+        )
     readings = _readings(text)
     why = "only ISO dates (YYYY-MM-DD) are read, because other ways to write a date have several readings"
     if len(readings) > 1:
@@ -68,7 +70,7 @@ def moment(text: str) -> Moment:
     Raises:
         TableError: it is neither.
     """
-    if re.fullmatch(r"[+-]?\d{1,4}", text):
+    if re.fullmatch(r"[+-]?[0-9]{1,4}", text):
         return int(text)
     return iso_date(text)
 
@@ -89,7 +91,9 @@ def number(text: str, decimal: str, low: float, high: float) -> float:
     value = float(plain)
     if not low <= value <= high:
         raise TableError(
-            f"{text} is out of range", f"{low:g} to {high:g} is possible here", "correct the number (or its unit)"
+            f"{text} is out of range",
+            f"{low:g} to {high:g} is possible here",
+            "correct the number (or its unit)",
         )
     return value
 

@@ -363,7 +363,18 @@ MODALITIES = CodeList(
 )
 
 OCCIPUT = "occiput"
-AREAS = ("vertex", "frontal", "midscalp", "temporal", "parietal", OCCIPUT, "hairline", "crown", "eyebrow", "beard")
+AREAS = (
+    "vertex",
+    "frontal",
+    "midscalp",
+    "temporal",
+    "parietal",
+    OCCIPUT,
+    "hairline",
+    "crown",
+    "eyebrow",
+    "beard",
+)
 """Words a site usually begins with; side and spot number may follow: `frontalleft2`."""
 
 YES_NO = CodeList(

@@ -24,8 +24,16 @@ PARTICIPANTS: tuple[Column, ...] = (
 
 _VISIT = (
     Column("date", "date", "", "ISO date of the visit", nullable=True),
-    Column("day", "day", "d", "day of the visit on the participant's own count, where dates are left out", nullable=True),
-    Column("planned_week", "number", "weeks", "week of the plan; negative before the baseline", nullable=True),
+    Column(
+        "day",
+        "day",
+        "d",
+        "day of the visit on the participant's own count, where dates are left out",
+        nullable=True,
+    ),
+    Column(
+        "planned_week", "number", "weeks", "week of the plan; negative before the baseline", nullable=True
+    ),
     Column("baseline", "yes/no", "", "y marks the visit that the others are compared with", nullable=True),
     Column("clipped_on", "date, day or n", "", "when the site was clipped; n for not clipped", nullable=True),
     Column("dyed", "yes/no", "", "whether the hair was dyed", nullable=True),
@@ -46,7 +54,13 @@ TREATMENTS: tuple[Column, ...] = (
     Column("dose", "number", "", "dose in `unit`", nullable=True),
     Column("unit", "text", "", "unit of the dose", nullable=True),
     Column("route", "code", "", "coded route; the agent's usual one where empty", nullable=True),
-    Column("sites", "sites", "", "treated sites, joined by +; recipient: and donor: for transplants", nullable=True),
+    Column(
+        "sites",
+        "sites",
+        "",
+        "treated sites, joined by +; recipient: and donor: for transplants",
+        nullable=True,
+    ),
     _NOTE,
 )
 

@@ -205,11 +205,15 @@ class Participant:
 
     def sites_of(self, role: str) -> frozenset[str]:
         """Return the transplant's "recipient" or "donor" sites."""
-        return frozenset(item.site for course in self.treatments for item in course.sites if item.role == role)
+        return frozenset(
+            item.site for course in self.treatments for item in course.sites if item.role == role
+        )
 
     def is_drift_check(self, site: str) -> bool:
-        """Whether `site` may show drift of the instrument: occiput, no donor, untreated, no systemic therapy."""
-        return site.casefold().startswith(OCCIPUT) and not any(course.touches(site) for course in self.treatments)
+        """Whether `site` may show drift: the occiput, untreated, no donor, and no systemic therapy."""
+        return site.casefold().startswith(OCCIPUT) and not any(
+            course.touches(site) for course in self.treatments
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,5 +245,7 @@ class Study:
     def pictures_of(self, participant: str, session: str | None = None) -> tuple[Picture, ...]:
         """Return the pictures of a participant, or of one visit."""
         return tuple(
-            item for item in self.pictures if item.participant == participant and session in (None, item.session)
+            item
+            for item in self.pictures
+            if item.participant == participant and session in (None, item.session)
         )

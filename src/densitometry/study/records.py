@@ -1,11 +1,9 @@
-"""Rows → participants, visits and treatments; every cell that cannot be read becomes a finding with its place."""
+"""Rows → participants, visits and treatments; a cell that cannot be read becomes a finding with its place."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TypeVar
 
 from densitometry.errors import CodeError, DensitometryError, TableError
@@ -23,6 +21,7 @@ LARGEST_DOSE = 1e6
 _OTHER = "other:"
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,9 @@ class RowReader:
         """Return a label without its prefix; a missing one is a finding, too."""
         if not self.text(column):
             what = f"the row has no {column}"
-            self.refuse(TableError(what, "it cannot be assigned", f"write its {column}, or delete the row"), column)
+            self.refuse(
+                TableError(what, "it cannot be assigned", f"write its {column}, or delete the row"), column
+            )
             return None
         return self.read(column, lambda text: cells.label(text, prefix))
 
@@ -91,7 +92,7 @@ class RowReader:
         """Return a number from `low` to `high`."""
         return self.read(column, lambda text: cells.number(text, self.table.form.decimal, low, high))
 
-    def code(self, column: str, codes: CodeList[Code]) -> str:
+    def code(self, column: str, codes: CodeList[C]) -> str:
         """Return a code, "" where nothing is written."""
         entry = self.read(column, codes.resolve)
         return entry.code if entry else ""
@@ -171,27 +172,33 @@ def read_treatment(reader: RowReader) -> Treatment | None:
         return None
     reader = RowReader(reader.table, reader.row, reader.problems, label)
     route = reader.code("route", ROUTES)
-    if not reader.text("agent"):
-        reader.refuse(TableError("the row has no agent", "what was given?", "write its agent, or `blinded`"), "agent")
-        return None
-    agent = reader.read("agent", lambda text: read_agent(text, route))
-    if agent is None:
-        return None
-    text = reader.text("agent")
-    _check_route(reader, agent, route)
-    return Treatment(
+    agent = _agent(reader, route)
+    treatment = Treatment(
         label,
-        agent,
-        text=text[len(_OTHER) :].strip() if agent is OTHER_AGENT else "",
+        agent or OTHER_AGENT,
+        text=reader.text("agent")[len(_OTHER) :].strip() if agent is OTHER_AGENT else "",
         start=reader.read("start", cells.moment),
         end=reader.read("end", cells.moment),
         dose=reader.number("dose", 0, LARGEST_DOSE),
         unit=reader.text("unit"),
-        route=route or (agent.routes[0] if agent.routes else ""),
+        route=route or (agent.routes[0] if agent and agent.routes else ""),
         sites=reader.read("sites", read_sites) or (),
         note=reader.text("note"),
         line=reader.row.line,
     )
+    return treatment if agent else None
+
+
+def _agent(reader: RowReader, route: str) -> Agent | None:
+    if not reader.text("agent"):
+        reader.refuse(
+            TableError("the row has no agent", "what was given?", "write its agent, or `blinded`"), "agent"
+        )
+        return None
+    agent = reader.read("agent", lambda text: read_agent(text, route))
+    if agent is not None:
+        _check_route(reader, agent, route)
+    return agent
 
 
 def read_agent(text: str, route: str) -> Agent:
@@ -202,7 +209,9 @@ def read_agent(text: str, route: str) -> Agent:
     """
     if text.casefold().startswith(_OTHER):
         if not text[len(_OTHER) :].strip():
-            raise CodeError(f"agent {text!r} names nothing", "the text behind `other:` is kept", "write other: its name")
+            raise CodeError(
+                f"agent {text!r} names nothing", "the text behind `other:` is kept", "write other: its name"
+            )
         return OTHER_AGENT
     found = AGENTS.find(text)
     by_route = [entry for entry in found if route and route in entry.routes]
@@ -230,7 +239,9 @@ def read_sites(text: str) -> tuple[TreatedSite, ...]:
         role, colon, site = (piece.strip() for piece in part.rpartition(":"))
         if colon and role.casefold() not in (RECIPIENT, DONOR):
             raise TableError(
-                f"the role {role!r} of a site is not known", "grafts go from one to the other", "write recipient: or donor:"
+                f"the role {role!r} of a site is not known",
+                "grafts go from one to the other",
+                "write recipient: or donor:",
             )
         found.append(TreatedSite(cells.label(site, "site-"), role.casefold()))
     return tuple(found)
@@ -246,13 +257,3 @@ def _check_route(reader: RowReader, agent: Agent, route: str) -> None:
             ),
             "route",
         )
-
-
-def same_kind(first: Moment, second: Moment) -> bool:
-    """Whether two moments are both dates or both days."""
-    return isinstance(first, date) == isinstance(second, date)
-
-
-def finite(value: float) -> bool:
-    """Whether a number is one."""
-    return math.isfinite(value)

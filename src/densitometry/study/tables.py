@@ -1,4 +1,4 @@
-"""Tables as people save them: encoding, separator and decimal mark told apart and reported, never guessed in silence."""
+"""Tables as people save them: encoding, separator and decimal mark are told apart and reported."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ _ENCODING_NAMES = {
     "utf-16": "UTF-16",
     "cp1252": "Windows-1252",
 }
-_THOUSANDS = {",": re.compile(r"[+-]?\d{1,3}(,\d{3})+"), ".": re.compile(r"[+-]?\d{1,3}(\.\d{3})+")}
+_THOUSANDS = {
+    ",": re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+"),
+    ".": re.compile(r"[+-]?[0-9]{1,3}(\.[0-9]{3})+"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class TableForm:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: its line in the file, its raw values in the order of the header, and column → stripped text."""
+    """One row: its line in the file, raw values in the header's order, and column → stripped text."""
 
     line: int
     values: tuple[str, ...]
@@ -95,7 +98,9 @@ def read_table(path: Path, file: str, columns: Sequence[Column]) -> Table:
     header_line = next((line for line in text.splitlines() if line.strip()), "")
     if not header_line:
         needed = "\t".join(column.name for column in columns)
-        raise TableError(f"{file} is empty", "the first line must name the columns", f"write as its first line: {needed}")
+        raise TableError(
+            f"{file} is empty", "the first line must name the columns", f"write as its first line: {needed}"
+        )
     separator = _separator(header_line, file, columns)
     newline = "\r\n" if "\r\n" in text else "\n"
     records, problems = _records(text, separator, file)
@@ -106,11 +111,13 @@ def read_table(path: Path, file: str, columns: Sequence[Column]) -> Table:
     problems += _check_header(names, header, file, columns)
     rows, row_problems = _rows(records[1:], names, file, separator)
     form = TableForm(encoding, separator, _decimal(rows, file, columns, separator), newline)
-    return Table(file, header, names, rows, form, (*problems, *row_problems, *_form_problems(form, path, file)))
+    return Table(
+        file, header, names, rows, form, (*problems, *row_problems, *_form_problems(form, path, file))
+    )
 
 
 def write_text(header: Iterable[str], rows: Iterable[Iterable[str]], form: TableForm) -> bytes:
-    """Return a table as bytes in the given form (UTF-8 with a mark where the form's encoding cannot hold it)."""
+    """Return a table as bytes in its form; UTF-8 with a mark where its encoding cannot hold a letter."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=form.separator, lineterminator=form.newline)
     writer.writerow(header)
@@ -151,7 +158,10 @@ def _decode(path: Path, file: str) -> tuple[str, str]:
 def _separator(line: str, file: str, columns: Sequence[Column]) -> str:
     """Tell the separator by the header: the one under which the most known names are found."""
     known = {column.name for column in columns}
-    found = {mark: len(known.intersection(map(_known_name, next(csv.reader([line], delimiter=mark))))) for mark in SEPARATORS}
+    found = {
+        mark: len(known.intersection(map(_known_name, next(csv.reader([line], delimiter=mark)))))
+        for mark in SEPARATORS
+    }
     best = max(found.values())
     marks = [mark for mark, count in found.items() if count == best]
     if best and len(marks) == 1:
@@ -190,7 +200,9 @@ def _records(text: str, separator: str, file: str) -> tuple[list[tuple[int, list
             )
         )
     if not records:
-        raise TableError(f"{file} cannot be read", "its first line is not closed", "close its quotation marks")
+        raise TableError(
+            f"{file} cannot be read", "its first line is not closed", "close its quotation marks"
+        )
     return records, problems
 
 
@@ -205,7 +217,9 @@ def _check_header(
     known = [column.name for column in columns]
     for name in names:
         if names.count(name) > 1 and name:
-            raise TableError(f"{file} has two columns {name!r}", "which one is meant?", "delete or rename one of them")
+            raise TableError(
+                f"{file} has two columns {name!r}", "which one is meant?", "delete or rename one of them"
+            )
     unknown = [name for name in names if name not in known]
     for column in columns:
         if not column.nullable and column.name not in names:
@@ -225,7 +239,9 @@ def _check_header(
             problem(
                 TableError,
                 f"the column {written!r} is not read",
-                f"the nearest column that is read is {near[0]!r}" if near else "it is kept and has no meaning here",
+                f"the nearest column that is read is {near[0]!r}"
+                if near
+                else "it is kept and has no meaning here",
                 f"rename it to {near[0]}" if near else f"leave it, or use one of: {', '.join(known)}",
                 file=file,
                 line=1,
@@ -287,7 +303,7 @@ def _decimal(rows: Sequence[Row], file: str, columns: Sequence[Column], separato
             whole, part = text.replace(mark, ""), _evident(text, mark)
             raise TableError(
                 f"{text!r} can be read as {whole} or as {part}",
-                f"{file}, line {line}, column {name}: nothing in the table tells whether {mark!r} is the decimal mark",
+                f"{file}, line {line}, column {name}: nothing tells whether {mark!r} is the decimal mark",
                 f"write {whole} or {part}",
             )
         return mark

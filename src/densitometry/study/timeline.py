@@ -1,4 +1,4 @@
-"""One count of days a participant: dates and day numbers put on it, and the visit the others are compared with."""
+"""One count of days a participant: dates and day numbers put on it, and the baseline visit."""
 
 from __future__ import annotations
 
@@ -111,8 +111,10 @@ def too_early(participant: Participant, session: Session, site: str) -> tuple[Tr
     return tuple(found)
 
 
-def last_session_of(participant: Participant, session: Session, agent_code: str) -> tuple[Treatment, int] | None:
-    """Return the last treatment with this agent on or before a visit, and the days since; None if there is none."""
+def last_session_of(
+    participant: Participant, session: Session, agent_code: str
+) -> tuple[Treatment, int] | None:
+    """Return the last treatment with this agent on or before a visit, and the days since."""
     given = []
     for course in participant.treatments:
         days = days_since(participant, session, course.start)

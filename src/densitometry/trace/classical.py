@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps
+from densitometry.trace.segments import sample
 
 Floats = NDArray[np.floating[Any]]
 Floats32 = NDArray[np.float32]
@@ -25,15 +26,18 @@ Floats32 = NDArray[np.float32]
 _FINE = 12
 """Orientations asked for: twice the bins of the maps, so that a line is found within 7.5° before it is refined."""
 _EDGE_SIGMA_PX = 1.0
+_SOBEL = 0.125
+"""Makes the 3 × 3 Sobel operator a slope per pixel."""
 _ALONG_SIGMA_PX = 2.5
 _ALONG_REACH_PX = 6
 _WIDEST_HALF_PX = 11
+_WIDEST_LIGHT_HALF_PX = 4
 _BUNDLE_HALF_PX = 6.8
 """A strip with a larger half width (110 µm thick on the 8 µm grid) is two shafts side by side, fused in the picture."""
 _SEAM_WEIGHT = 0.6
 """Share of an edge inside the strip that faces the wrong way, and hence parts it, that is taken off its answer."""
-_LIGHT_SHARE = 0.6
-"""Share of its answer that a lighter strip keeps: glints and flakes on skin are lighter strips, too."""
+_LEAST_EDGE = 0.012
+"""Weaker edges [log contrast per pixel] are not looked at."""
 
 _COARSE = 4
 _SURROUND_SIGMA_PX = 2.0
@@ -43,23 +47,31 @@ _NOISE_SIGMA_PX = 8.0
 _CHANNEL_NOISE_FLOOR = 0.004
 _GRADIENT_LIMIT = 0.06
 """Log contrast per pixel; steeper is shaft, not the texture of skin, and counts as this much."""
+_DARK_RELIEF, _LIGHT_RELIEF = 1.5, 3.0
+"""Places that stand out from their surround by this many times local texture may be inside a shaft."""
+_LIGHT_SHARE = 0.6
+"""Share of its answer that a lighter strip keeps: glints and flakes on skin are lighter strips, too."""
 _NOISES_AT_HALF = 1.8
 _LEAST_AT_HALF = 0.02
 """Edge strength at which evidence is one half: this many times local texture, but at least this log contrast per pixel."""
+_LEAST_EVIDENCE = 0.05
 
 _LINE_SIGMA_PX = 1.0
 _END_SIGMA_HALF_PX = 1.4
-_NO_SHAFT_HALF_PX = 1.0
 _END_STRENGTH = 0.8
+_NO_SHAFT_HALF_PX = 1.0
+_LEAST_CURVE_PX = 8
+_BESIDE_PX = 3.0
 
-_SHADOW_FROM_PX = 5
-_SHADOW_TO_PX = 24
-_SHADOW_ASIDE_PX = 14
-_FADE_PX = 8
+_SHADOW_FROM_PX, _SHADOW_TO_PX, _SHADOW_ASIDE_PX = 5, 24, 14
+_SHADOW_SIGMA_PX = 2.0
+_SHADOW_LIMIT = 0.4
 _SURE_SHADOW = 0.12
-_NEIGHBOUR_SIGMA_PX = 50.0
-_NEIGHBOUR_REACH_PX = 130.0
+"""Difference of red log contrast beyond the two ends at which the darker one is likely the root."""
+_NEIGHBOUR_SIGMA_PX, _NEIGHBOUR_REACH_PX = 45.0, 100.0
+_NEIGHBOUR_PRIOR_PX = 40.0
 _NEIGHBOUR_WEIGHT = 1.5
+"""Neighbouring hairs lean the same way: weight of their vote, and length of hair at which it counts half."""
 
 
 def _grey(contrast: Floats) -> tuple[Floats32, Floats32]:
@@ -81,26 +93,16 @@ def _grey(contrast: Floats) -> tuple[Floats32, Floats32]:
     weight = 1.0 / (local(fine) + _CHANNEL_NOISE_FLOOR)
     mix = (values * weight).sum(axis=2) / weight.sum(axis=2)
     mix = np.asarray(cv2.GaussianBlur(mix, (7, 7), _EDGE_SIGMA_PX), np.float32)
-    slope = np.abs(cv2.Sobel(mix, cv2.CV_32F, 1, 0, scale=0.125)) + np.abs(cv2.Sobel(mix, cv2.CV_32F, 0, 1, scale=0.125))
+    slope = np.abs(cv2.Sobel(mix, cv2.CV_32F, 1, 0, scale=_SOBEL)) + np.abs(cv2.Sobel(mix, cv2.CV_32F, 0, 1, scale=_SOBEL))
     return mix, local(np.minimum(slope, _GRADIENT_LIMIT))
 
 
 def _line_taps(theta: float) -> tuple[NDArray[np.int64], Floats32]:
-    """Offsets (n, 2: dy, dx) and weights of a short Gaussian line along theta, shared bilinearly between pixels."""
-    reach = _ALONG_REACH_PX
-    kernel = np.zeros((2 * reach + 3, 2 * reach + 3))
-    for t in range(-reach, reach + 1):
-        x, y = t * math.cos(theta) + reach + 1, t * math.sin(theta) + reach + 1
-        x0, y0 = int(x), int(y)
-        weight = math.exp(-t * t / (2 * _ALONG_SIGMA_PX**2))
-        kernel[y0, x0] += weight * (1 - x + x0) * (1 - y + y0)
-        kernel[y0, x0 + 1] += weight * (x - x0) * (1 - y + y0)
-        kernel[y0 + 1, x0] += weight * (1 - x + x0) * (y - y0)
-        kernel[y0 + 1, x0 + 1] += weight * (x - x0) * (y - y0)
-    kernel /= kernel.sum()
-    kernel[kernel < 1e-3] = 0.0
-    where = np.argwhere(kernel > 0)
-    return where - (reach + 1), kernel[kernel > 0].astype(np.float32)
+    """Offsets (n, 2: dy, dx) and weights of a short Gaussian line of pixels along theta."""
+    t = np.arange(-_ALONG_REACH_PX, _ALONG_REACH_PX + 1)
+    weight = np.exp(-(t**2) / (2 * _ALONG_SIGMA_PX**2))
+    offsets = np.stack([np.round(t * math.sin(theta)), np.round(t * math.cos(theta))], axis=1)
+    return offsets.astype(np.int64), np.asarray(weight / weight.sum(), np.float32)
 
 
 @njit(cache=True)  # type: ignore[misc]
@@ -132,31 +134,35 @@ def _at(plane: Floats, x: float, y: float) -> float:
 
 @njit(cache=True)  # type: ignore[misc]
 def _pair_edges(
-    edge: Floats, side: NDArray[np.int8], nx: float, ny: float, widest: int, seam: float, strength: Floats, half: Floats
+    edge: Floats, side: NDArray[np.int8], nx: float, ny: float, widest: tuple[int, int], seam: float, least: float,
+    strength: Floats, half: Floats,
 ) -> None:
     """Fill the strength of the weaker edge of the best strip, and its half width, at every place that has a side."""
     h, w = edge.shape
-    answers = np.zeros(widest + 2)
+    answers = np.zeros(max(widest) + 2)
     for y in range(h):
         for x in range(w):
             if side[y, x] == 0:
                 continue
             sign = float(side[y, x])
-            wrong, best, at = 0.0, 0.0, 0
-            answers[0] = 0.0
-            for r in range(1, widest + 1):
-                # bound to the strip's outside: skin rises from a dark shaft on both sides
+            last = widest[0] if sign > 0 else widest[1]
+            wrong, best, at, tried = 0.0, 0.0, 0, 0
+            for r in range(1, last + 1):
+                # counted from the middle outwards: the picture brightens on both sides of a dark shaft
                 right = sign * _at(edge, x + r * nx, y + r * ny)
                 left = -sign * _at(edge, x - r * nx, y - r * ny)
                 value = min(left, right) - seam * wrong
                 answers[r] = value
+                tried = r
                 if value > best:
                     best, at = value, r
                 wrong = max(wrong, max(-left, -right))
-            if at == 0:
+                if wrong > least and wrong > best:
+                    break
+            if best < least:
                 continue
             shift = 0.0
-            if 1 < at < widest:
+            if 1 < at < tried:
                 bend = answers[at - 1] - 2 * answers[at] + answers[at + 1]
                 if bend < 0:
                     shift = max(-0.5, min(0.5, 0.5 * (answers[at - 1] - answers[at + 1]) / bend))
@@ -188,7 +194,7 @@ def _ridges(strength: Floats, half: Floats) -> Floats:
                 off = 0.0 if bend >= 0 else max(-0.6, min(0.6, 0.5 * (left - right) / bend))
                 turn = before - 2 * value + after
                 tilt = 0.0 if turn >= 0 else max(-0.5, min(0.5, 0.5 * (before - after) / turn))
-                found.append((x + off * nx, y + off * ny, theta + tilt * math.pi / fine, float(value), float(half[k, y, x])))
+                found.append((x + off * nx, y + off * ny, theta + tilt * math.pi / fine, np.float64(value), np.float64(half[k, y, x])))
     out = np.zeros((len(found), 5))
     for i in range(len(found)):
         for j in range(5):
@@ -230,30 +236,23 @@ def _split_bundles(points: Floats) -> Floats:
     return np.concatenate(pair)
 
 
-def find_ridges(contrast: Floats) -> Floats:
-    """Centre-line points of a picture, each found alone: x, y, direction [rad], evidence in [0, 1], half width [px].
-
-    Args:
-        contrast: (h, w, 3) log contrast on the detection grid.
-
-    Returns:
-        (N, 5), in order of rows.
-    """
-    mix, texture = _grey(contrast)
+def _find_ridges(mix: Floats32, texture: Floats32) -> Floats:
+    """Centre-line points, each found alone: x, y, direction [rad], evidence in [0, 1], half width [px]."""
     h, w = mix.shape
     small = cv2.resize(mix, (max(1, -(-w // _COARSE)), max(1, -(-h // _COARSE))), interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (11, 11), _SURROUND_SIGMA_PX)
     relief = mix - cv2.resize(small, (w, h), interpolation=cv2.INTER_LINEAR)
-    side = np.where(relief < -0.5 * texture, 1, np.where(relief > texture, -1, 0)).astype(np.int8)
-    slope_x = cv2.Sobel(mix, cv2.CV_32F, 1, 0, scale=0.125)
-    slope_y = cv2.Sobel(mix, cv2.CV_32F, 0, 1, scale=0.125)
+    side = np.where(relief < -_DARK_RELIEF * texture, 1, np.where(relief > _LIGHT_RELIEF * texture, -1, 0)).astype(np.int8)
+    slope_x = cv2.Sobel(mix, cv2.CV_32F, 1, 0, scale=_SOBEL)
+    slope_y = cv2.Sobel(mix, cv2.CV_32F, 0, 1, scale=_SOBEL)
     strength = np.zeros((_FINE, h, w), np.float32)
     half = np.zeros((_FINE, h, w), np.float32)
+    widest = (_WIDEST_HALF_PX, _WIDEST_LIGHT_HALF_PX)
     for k in range(_FINE):
         theta = k * math.pi / _FINE
         nx, ny = -math.sin(theta), math.cos(theta)
         edge = _run_along(np.float32(nx) * slope_x + np.float32(ny) * slope_y, *_line_taps(theta))
-        _pair_edges(edge, side, nx, ny, _WIDEST_HALF_PX, _SEAM_WEIGHT, strength[k], half[k])
+        _pair_edges(edge, side, nx, ny, widest, _SEAM_WEIGHT, _LEAST_EDGE, strength[k], half[k])
     points = _ridges(strength, half)
     if not len(points):
         return points
@@ -261,4 +260,102 @@ def find_ridges(contrast: Floats) -> Floats:
     seen = points[:, 3] * np.where(side[py, px] < 0, _LIGHT_SHARE, 1.0)
     at_half = np.maximum(_NOISES_AT_HALF * texture[py, px], _LEAST_AT_HALF)
     points[:, 3] = seen**2 / (seen**2 + at_half**2)
-    return points[points[:, 3] > 0.05]
+    return _split_bundles(points[points[:, 3] > _LEAST_EVIDENCE])
+
+
+def _refine_ends(curve: Floats, mix: Floats32, half: Floats) -> Floats:
+    """Shorten a followed curve at both ends to where its darkness, or lightness, is half of what it is along it."""
+    aside = sample(half, (curve[:, 0] - 0.5) / 2, (curve[:, 1] - 0.5) / 2) + _BESIDE_PX
+    nx, ny = -np.sin(curve[:, 3]), np.cos(curve[:, 3])
+    middle = sample(mix, curve[:, 0], curve[:, 1])
+    beside = [sample(mix, curve[:, 0] + s * aside * nx, curve[:, 1] + s * aside * ny) for s in (-1.0, 1.0)]
+    depth = np.abs(0.5 * (beside[0] + beside[1]) - middle)
+    strong = np.flatnonzero(depth >= 0.5 * np.median(depth))
+    return curve[strong[0] : strong[-1] + 1]
+
+
+def _shadow(red: Floats32, x: float, y: float, theta: float) -> float:
+    """How much darker red light is just beyond an end, straight on along theta, than on both sides of there."""
+    t = np.arange(_SHADOW_FROM_PX, _SHADOW_TO_PX + 1, dtype=float)
+    c, s = math.cos(theta), math.sin(theta)
+    ahead = sample(red, x + t * c, y + t * s)
+    a = _SHADOW_ASIDE_PX
+    beside = 0.5 * (sample(red, x + t * c - a * s, y + t * s + a * c) + sample(red, x + t * c + a * s, y + t * s - a * c))
+    return float(np.clip(beside - ahead, -_SHADOW_LIMIT, _SHADOW_LIMIT).mean())
+
+
+def _first_is_root(curves: list[Floats], red: Floats32) -> Floats:
+    """How sure each curve's first point is its root, in [-1, 1]: by the shadow of the shaft under skin, and by its neighbours."""
+    own, heading, middle = np.zeros(len(curves)), np.zeros((len(curves), 2)), np.zeros((len(curves), 2))
+    for i, c in enumerate(curves):
+        first = _shadow(red, c[0, 0], c[0, 1], c[0, 3] + math.pi)
+        last = _shadow(red, c[-1, 0], c[-1, 1], c[-1, 3])
+        own[i] = math.tanh((first - last) / _SURE_SHADOW)
+        way = c[-1, :2] - c[0, :2]
+        heading[i] = way / max(float(np.hypot(*way)), 1e-6)
+        middle[i] = c[len(c) // 2, :2]
+    sure = np.zeros(len(curves))
+    for i in range(len(curves)):
+        d = np.hypot(*(middle - middle[i]).T)
+        near = np.where(d < _NEIGHBOUR_REACH_PX, np.exp(-(d**2) / (2 * _NEIGHBOUR_SIGMA_PX**2)), 0.0)
+        near[i] = 0.0
+        weight = near * np.array([len(c) for c in curves])
+        field = ((own * weight)[:, None] * heading).sum(axis=0) / (weight.sum() + _NEIGHBOUR_PRIOR_PX)
+        sure[i] = math.tanh(own[i] + _NEIGHBOUR_WEIGHT * float(field @ heading[i]))
+    return sure
+
+
+@njit(cache=True)  # type: ignore[misc]
+def _draw_shaft(
+    curve: Floats, sure: float, end_sigma: float, end_strength: float,
+    half: Floats, nearest: Floats, ends: Floats, direction: Floats, shaft: Floats,
+) -> None:
+    """Draw one curve on the half grid: its two ends, its direction and its strip, the nearest line speaking."""
+    h, w = shaft.shape
+    for i in range(len(curve)):
+        hx, hy = (curve[i, 0] - 0.5) / 2, (curve[i, 1] - 0.5) / 2
+        cx, cy = int(round(hx)), int(round(hy))
+        wide = half[min(h - 1, max(0, cy)), min(w - 1, max(0, cx))] / 2
+        r = int(math.ceil(max(2.0, wide + 1.0)))
+        is_end = i in (0, len(curve) - 1)
+        root = 0.5 * (1.0 + sure) if i == 0 else 0.5 * (1.0 - sure)
+        r = max(r, 5) if is_end else r
+        for py in range(max(0, cy - r), min(h, cy + r + 1)):
+            for px in range(max(0, cx - r), min(w, cx + r + 1)):
+                d = math.hypot(px - hx, py - hy)
+                if is_end:
+                    g = end_strength * math.exp(-d * d / (2 * end_sigma * end_sigma))
+                    ends[0, py, px] = max(ends[0, py, px], root * g)
+                    ends[1, py, px] = max(ends[1, py, px], (1.0 - root) * g)
+                shaft[py, px] = max(shaft[py, px], min(1.0, max(0.0, wide - d + 0.5)))
+                if d < nearest[py, px] and d <= wide + 1.5:
+                    nearest[py, px] = d
+                    direction[0, py, px] = sure * math.cos(curve[i, 3])
+                    direction[1, py, px] = sure * math.sin(curve[i, 3])
+
+
+def classical_maps(contrast: Floats) -> EvidenceMaps:
+    """Evidence maps of a picture, by edges that face each other; what lies beyond about two millimetres changes nothing.
+
+    Args:
+        contrast: (h, w, 3) log contrast on the detection grid (about 8 µm per pixel, as half widths up to 88 µm are tried).
+
+    Returns:
+        Evidence maps; no shaft, no evidence.
+    """
+    mix, texture = _grey(contrast)
+    h, w = mix.shape
+    size = ((h + 1) // 2, (w + 1) // 2)
+    lifted = np.zeros((ORIENTATIONS, h, w), np.float32)
+    half = np.full(size, _NO_SHAFT_HALF_PX, np.float32)
+    _draw_lines(_find_ridges(mix, texture), _LINE_SIGMA_PX, lifted, half)
+    found = [_refine_ends(curve, mix, half) for curve in follow_curves(lifted, half, FollowSettings())]
+    curves = [curve for curve in found if len(curve) >= _LEAST_CURVE_PX]
+    red = cv2.GaussianBlur(np.ascontiguousarray(contrast[..., 0], np.float32), (13, 13), _SHADOW_SIGMA_PX)
+    ends, direction = np.zeros((2, *size), np.float32), np.zeros((2, *size), np.float32)
+    shaft, nearest = np.zeros(size, np.float32), np.full(size, np.inf, np.float32)
+    for curve, sure in zip(curves, _first_is_root(curves, red), strict=True):
+        _draw_shaft(curve, float(sure), _END_SIGMA_HALF_PX, _END_STRENGTH, half, nearest, ends, direction, shaft)
+    return EvidenceMaps(
+        lifted=lifted, root=ends[0], tip=ends[1], direction=direction, half_width_px=half, shaft=shaft,
+    )

@@ -19,7 +19,9 @@ Floats = NDArray[np.floating[Any]]
 _BINS = 6
 _BIN_RAD = math.pi / _BINS
 _STEP_PX = 1.0
-_LOOK_PX = 5
+_LOOK_PX = 8
+_TURN_PRICE = 1.0
+_CHANGE_PRICE = 2.0
 _MAX_POINTS = 3000
 _WIDEST_COVER_PX = 4.0
 
@@ -40,15 +42,15 @@ class FollowSettings:
         cover_share: the same as a share of the half width of the shaft.
     """
 
-    seed_evidence: float = 0.35
+    seed_evidence: float = 0.5
     stop_evidence: float = 0.18
     max_gap_px: float = 4.0
-    max_turn_rad_per_px: float = 0.09
+    max_turn_rad_per_px: float = 0.04
     min_length_px: float = 12.0
     min_new_px: float = 10.0
-    min_new_fraction: float = 0.3
+    min_new_fraction: float = 0.4
     cover_px: float = 1.6
-    cover_share: float = 0.55
+    cover_share: float = 0.8
 
 
 @njit(cache=True, inline="always")  # type: ignore[misc]
@@ -78,12 +80,12 @@ def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
 
 @njit(cache=True)  # type: ignore[misc]
 def _ahead(lifted: Floats, x: float, y: float, theta: float) -> float:
-    """Mean evidence at three places ahead."""
+    """Mean evidence at four places ahead."""
     c, s = math.cos(theta), math.sin(theta)
     total = 0.0
-    for i in (1.5, 3.0, 5.0):
+    for i in (2.0, 4.0, 6.0, 8.0):
         total += evidence(lifted, x + i * c, y + i * s, theta)
-    return total / 3.0
+    return total / 4.0
 
 
 @njit(cache=True)  # type: ignore[misc]
@@ -100,7 +102,7 @@ def _follow(
             option = j / 2.0 * max_turn
             # averaging over the look-ahead bends the whole arc, hence half of the total turn
             value = _ahead(lifted, x, y, theta + option * (1 + _LOOK_PX) / 2)
-            value -= 0.03 * abs(j) + 0.4 * abs(option - turn)
+            value -= _TURN_PRICE * abs(option) + _CHANGE_PRICE * abs(option - turn)
             if value > best:
                 best, best_turn = value, option
         turn = 0.5 * turn + 0.5 * best_turn
@@ -153,7 +155,11 @@ def _seeds(lifted: Floats, least: float) -> Floats:
                 nx, ny = -math.sin(theta), math.cos(theta)
                 if here < evidence(lifted, x - nx, y - ny, theta) or here <= evidence(lifted, x + nx, y + ny, theta):
                     continue
-                found.append((float(x), float(y), theta, here))
+                total = 0.0
+                for j in range(bins):
+                    total += lifted[y, x, j]
+                # a place where hairs cross is a bad start: its direction is mixed
+                found.append((float(x), float(y), theta, here * min(1.0, here / (total + 1e-6))))
     out = np.zeros((len(found), 4))
     for i in range(len(found)):
         for j in range(4):

@@ -38,19 +38,19 @@ def _session(path: str) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def run_network(contrast: Floats, weights: Path = WEIGHTS) -> NDArray[np.float32]:
+def network_maps(contrast: Floats, weights: Path = WEIGHTS) -> EvidenceMaps:
     """Run the network over a picture of any size, in overlapping tiles.
 
     Args:
-        contrast: (h, w, 3) log contrast on the network's grid.
+        contrast: (h, w, 3) log contrast on the detection grid.
         weights: ONNX file.
 
     Returns:
-        (channels, ceil(h / 2), ceil(w / 2)) raw output.
+        Evidence maps of the grid.
     """
     h, w = contrast.shape[:2]
-    channels = 4 * ORIENTATIONS + HALF_CHANNELS
-    out = np.empty((channels, (h + 1) // 2, (w + 1) // 2), np.float32)
+    lifted = np.empty((ORIENTATIONS, h, w), np.float32)
+    half = np.empty((HALF_CHANNELS, (h + 1) // 2, (w + 1) // 2), np.float32)
     core = TILE_PX - 2 * OVERLAP_PX
     rows = [0] if h <= TILE_PX else list(range(0, h, core))
     columns = [0] if w <= TILE_PX else list(range(0, w, core))
@@ -61,33 +61,11 @@ def run_network(contrast: Floats, weights: Path = WEIGHTS) -> NDArray[np.float32
             x1 = w if len(columns) == 1 else min(w, x + core + OVERLAP_PX)
             tile = contrast[y0:y1, x0:x1]
             pad = [(0, -s % MULTIPLE_PX) for s in tile.shape[:2]]
-            padded = np.pad(tile, [*pad, (0, 0)]).transpose(2, 0, 1)[None]
-            result = _session(str(weights)).run(None, {"contrast": np.ascontiguousarray(padded, np.float32)})[0][0]
-            ye, xe = min(h, y + core) if len(rows) > 1 else h, min(w, x + core) if len(columns) > 1 else w
-            out[:, y // 2 : (ye + 1) // 2, x // 2 : (xe + 1) // 2] = result[
+            padded = np.ascontiguousarray(np.pad(tile, [*pad, (0, 0)]).transpose(2, 0, 1)[None], np.float32)
+            full, small = _session(str(weights)).run(None, {"contrast": padded})
+            ye, xe = (min(h, y + core) if len(rows) > 1 else h), (min(w, x + core) if len(columns) > 1 else w)
+            lifted[:, y:ye, x:xe] = full[0][:, y - y0 : ye - y0, x - x0 : xe - x0]
+            half[:, y // 2 : (ye + 1) // 2, x // 2 : (xe + 1) // 2] = small[0][
                 :, (y - y0) // 2 : (ye - y0 + 1) // 2, (x - x0) // 2 : (xe - x0 + 1) // 2
             ]
-    return out
-
-
-def _sigmoid(x: Floats) -> NDArray[np.float32]:
-    return np.asarray(1.0 / (1.0 + np.exp(-x)), np.float32)
-
-
-def maps_from_output(out: Floats, height: int, width: int) -> EvidenceMaps:
-    """Turn the raw output into evidence maps of a grid of the given size."""
-    n, h, w = 4 * ORIENTATIONS, out.shape[1], out.shape[2]
-    lifted = out[:n].reshape(ORIENTATIONS, 2, 2, h, w).transpose(0, 3, 1, 4, 2).reshape(ORIENTATIONS, 2 * h, 2 * w)
-    return EvidenceMaps(
-        lifted=_sigmoid(lifted[:, :height, :width]),
-        root=_sigmoid(out[n]),
-        tip=_sigmoid(out[n + 1]),
-        direction=np.asarray(out[n + 2 : n + 4], np.float32),
-        half_width_px=np.exp(np.clip(out[n + 4], -2.0, 3.5)).astype(np.float32),
-        shaft=_sigmoid(out[n + 5]),
-    )
-
-
-def network_maps(contrast: Floats, weights: Path = WEIGHTS) -> EvidenceMaps:
-    """Evidence maps of log contrast (h, w, 3) on the network's grid."""
-    return maps_from_output(run_network(contrast, weights), contrast.shape[0], contrast.shape[1])
+    return EvidenceMaps(lifted, half[0], half[1], half[2:4], half[4], half[5])

@@ -38,10 +38,10 @@ class SegmentSettings:
 
     base_evidence: float = 0.3
     shared_share: float = 0.25
-    direction_gain: float = 0.3
+    direction_gain: float = 0.25
     end_gain: float = 6.0
     cut_end_gain: float = 3.0
-    price: float = 9.0
+    price: float = 14.0
     least_score: float = 2.0
     min_length_px: float = 12.0
     end_peak: float = 0.15
@@ -58,6 +58,7 @@ class Segment:
         score: gain over price.
         root_margin: score with this orientation minus score turned round; large where the root end is sure.
         root_cut, tip_cut: the hair is cut by the border of the field there.
+        root_end, tip_end: end evidence at the two ends, in [0, 1]; 1 where the border cuts the hair.
         new_share: share of its points where no stronger curve ran.
         shaft: mean share of shaft under the line.
     """
@@ -69,6 +70,8 @@ class Segment:
     root_margin: float
     root_cut: bool
     tip_cut: bool
+    root_end: float
+    tip_end: float
     new_share: float
     shaft: float
 
@@ -153,11 +156,13 @@ def cut_curve(curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], setti
             if total >= settings.least_score and best[a + 1] + total > best[b + 1]:
                 best[b + 1] = best[a + 1] + total
                 choice[b + 1] = (a, ends[0] >= ends[1])
-    return _collect(line, maps, places, border, choice, pair)
+    either = np.maximum(root, tip)
+    ends = [1.0 if cut else float(either[max(0, i - 2) : i + 3].max()) for i, cut in zip(places, border, strict=True)]
+    return _collect(line, maps, places, border, ends, choice, pair)
 
 
 def _collect(
-    line: Floats, maps: EvidenceMaps, places: list[int], border: list[bool],
+    line: Floats, maps: EvidenceMaps, places: list[int], border: list[bool], ends: list[float],
     choice: list[tuple[int, bool] | None], pair: dict[tuple[int, int], tuple[float, float]],
 ) -> list[Segment]:
     hairs: list[Segment] = []
@@ -173,10 +178,11 @@ def _collect(
             part = part[::-1]
         hx, hy = (part[:, 0] - 0.5) / 2, (part[:, 1] - 0.5) / 2
         scores = pair[a, b]
-        cut = (border[a], border[b]) if forward else (border[b], border[a])
+        first, last = (a, b) if forward else (b, a)
         hairs.append(Segment(
             points=part[:, :2].copy(), evidence=part[:, 2].copy(), half_width=sample(maps.half_width_px, hx, hy),
-            score=max(scores), root_margin=abs(scores[0] - scores[1]), root_cut=cut[0], tip_cut=cut[1],
+            score=max(scores), root_margin=abs(scores[0] - scores[1]), root_cut=border[first], tip_cut=border[last],
+            root_end=ends[first], tip_end=ends[last],
             new_share=float(part[:, 4].mean()), shaft=float(sample(maps.shaft, hx, hy).mean()),
         ))
         b = a

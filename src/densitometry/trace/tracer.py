@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.model import Trace, TraceResult
+from densitometry.trace.confidence import presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
+from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
@@ -27,13 +28,14 @@ class TraceOptions:
 
     Attributes:
         grid_px: native pixels per pixel of the detection grid.
-        follow, segment: settings on the detection grid.
+        follow, segment, join: settings on the detection grid.
         width: settings in native pixels.
     """
 
     grid_px: float
     follow: FollowSettings
     segment: SegmentSettings
+    join: JoinSettings
     width: WidthSettings
 
 
@@ -54,17 +56,14 @@ def find_evidence(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> EvidenceMap
 
 
 def find_segments(maps: EvidenceMaps, valid: NDArray[np.bool_], options: TraceOptions) -> list[Segment]:
-    """Follow and cut: every hair of the evidence maps, on the detection grid."""
+    """Follow, cut, join: every hair of the evidence maps, on the detection grid."""
     field = valid.astype(np.uint8)
-    return [
+    segments = [
         segment
         for curve in follow_curves(maps.lifted, maps.half_width_px, options.follow)
         for segment in cut_curve(curve, maps, field, options.segment)
     ]
-
-
-def _logistic(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
+    return join_segments(segments, options.join)
 
 
 def fuse(
@@ -93,8 +92,8 @@ def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: 
     return Trace(
         points_px=np.stack([profile.x, profile.y], axis=1),
         width_px=width, width_sigma_px=sigma, clear=clear,
-        root_probability=_logistic(segment.root_margin / 2.0),
-        presence=_logistic(segment.score / 4.0),
+        root_probability=root_probability(segment),
+        presence=presence(segment),
         starts_inside=not segment.root_cut, ends_inside=not segment.tip_cut,
         contrast=profile.contrast,
         flags=("bundled",) if not profile.clear.any() else (),

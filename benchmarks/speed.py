@@ -1,0 +1,107 @@
+"""How long and how much memory: every tool on the same files, and this project alone from 2 to 48 MP.
+
+Times run from the file to the tables in memory, in a warm process on one thread, start-up and overlay apart.
+Peak memory is that of a process that did nothing but a small warm-up picture and this one.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import pictures, tools
+from benchmarks.environment import one_thread
+from benchmarks.pictures import Picture
+from benchmarks.tools import DECODE, OURS, Tool
+
+REPEATS = 3
+FIELD_FACTORS = (1 / 6, 1.0, 4.0)
+"""Of the 12 MP picture: 2, 12 and 48 MP of the same scalp at the same scale."""
+PROCESSES = 2
+PICTURES_PER_PROCESS = 4
+STARTS = 5
+
+Say = Callable[[str], None]
+
+
+def measure_speed(peers: Sequence[Tool], folder: Path, say: Say, *, quick: bool) -> dict[str, Any]:
+    """Return every speed figure, ready for JSON; quick leaves out the 12 MP picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    warm_up = pictures.render(pictures.WARM_UP, 0, folder)
+    repeats = 1 if quick else REPEATS
+    found: dict[str, Any] = {"pictures": {}, "field": [], "start_up_s": start_up_s()}
+    kinds = (pictures.SMALL,) if quick else (pictures.SMALL, pictures.LARGE)
+    for kind in kinds:
+        picture = pictures.render(kind, 0, folder, suffix=".jpg")
+        rows = {}
+        for tool in (DECODE, OURS, *peers):
+            say(f"speed, {kind.name}: {tool.name}")
+            rows[tool.name] = _measure(tool, picture, folder, warm_up, repeats)
+        found["pictures"][kind.name] = rows
+    if not quick:
+        large = pictures.render(pictures.LARGE, 0, folder, suffix=".jpg")
+        for factor in FIELD_FACTORS:
+            picture = pictures.resized_field(large, folder, factor)
+            say(f"speed, {picture.megapixels:.0f} MP: {OURS.name}")
+            found["field"].append(_measure(OURS, picture, folder, warm_up, repeats))
+            picture.path.unlink()
+    small = pictures.render(pictures.SMALL, 0, folder, suffix=".jpg")
+    found["two_processes_ratio"] = None if quick else _two_processes_ratio(small, folder, warm_up, say)
+    return found
+
+
+def _measure(tool: Tool, picture: Picture, folder: Path, warm_up: Picture, repeats: int) -> dict[str, Any]:
+    """Return one tool's seconds, processor seconds, seconds per megapixel and peak memory on one picture."""
+    row: dict[str, Any] = {"megapixels": picture.megapixels, "um_per_px": picture.um_per_px}
+    if picture.megapixels > tool.largest_mp:
+        return {**row, "error": f"not tried above {tool.largest_mp:g} MP"}
+    done = tools.run(tool, [picture], folder / "runs", warm_up=warm_up, repeats=repeats, save=False)
+    (seconds,), (cpu,), (error,) = done.seconds, done.cpu_seconds, done.errors
+    if seconds is None:
+        return {**row, "error": error}
+    return {
+        **row,
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "seconds_per_mp": seconds / picture.megapixels,
+        "peak_mb": done.peak_mb,
+        "error": None,
+    }
+
+
+def _two_processes_ratio(picture: Picture, folder: Path, warm_up: Picture, say: Say) -> float | None:
+    """Return how much more two processes measure than one; None on one core or after a failure."""
+    if (os.cpu_count() or 1) < PROCESSES:
+        return None
+    say("speed, two processes at once")
+    rates = []
+    for n in (1, PROCESSES):
+        folders = [folder / "runs" / f"{n}-{k}" for k in range(n)]
+        started = [
+            tools.start(OURS, [picture], out, warm_up=warm_up, repeats=PICTURES_PER_PROCESS, save=False)
+            for out in folders
+        ]
+        done = [tools.finish(process, 1, out) for process, out in zip(started, folders, strict=True)]
+        if any(run.seconds[0] is None for run in done):
+            return None
+        rates.append(sum(1 / run.seconds[0] for run in done if run.seconds[0]))
+    return rates[1] / rates[0]
+
+
+def start_up_s() -> float | None:
+    """Return the median wall time of `densitometry --version` [s]; None where it is not installed."""
+    command = Path(sys.executable).with_name("densitometry.exe" if os.name == "nt" else "densitometry")
+    if not command.exists():
+        return None
+    times = []
+    for _ in range(STARTS):
+        started = time.perf_counter()
+        subprocess.run([str(command), "--version"], env=one_thread(), capture_output=True, check=True)
+        times.append(time.perf_counter() - started)
+    return median(times)

@@ -1,0 +1,71 @@
+"""Accuracy on fixed phantoms that nothing was tuned on: the bounds this product sells."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+import densitometry as dm
+from benchmarks.score import pool, score_picture
+from densitometry import simulate
+
+SEED = 910_000
+"""Beyond every seed used to train, calibrate or tune."""
+
+
+@lru_cache(maxsize=None)
+def scored(preset: str, um_per_px: float, size_px: tuple[int, int], pictures: int) -> dict[str, float]:
+    scores = []
+    for k in range(pictures):
+        rng = np.random.default_rng(SEED + k)
+        settings = dataclasses.replace(simulate.preset(preset), size_px=size_px, um_per_px=um_per_px)
+        phantom = simulate.render_scene(simulate.grow_scene(settings, rng), rng=rng)
+        result = dm.analyze(dm.from_array(phantom.rgb, dm.PixelSize(um_per_px, "simulated")))
+        rows = result.hairs.to_dict("records")
+        traces = [
+            (line, {**row, "root_px": None if np.isnan(row["root_x_um"]) else
+                    [row["root_x_um"] / um_per_px, row["root_y_um"] / um_per_px]})
+            for line, row in zip(result.lines_px, rows, strict=True)
+        ]
+        scores.append(score_picture(phantom.truth(), phantom.hidden, traces, result.summary))
+    return {k: v for k, v in pool(scores).items() if v is not None}
+
+
+def test_clipped_bundles() -> None:
+    figures = scored("clipped", 5.5, (900, 720), 3)
+    assert figures["f1"] >= 0.90
+    assert figures["density_error_pct"] <= 9
+    assert figures["thickness_error_um"] <= 2.0
+    assert abs(figures["thickness_bias_um"]) <= 1.5
+    assert figures["class_right"] >= 0.97
+
+
+def test_ordinary_scalp() -> None:
+    figures = scored("ordinary", 8.0, (700, 560), 3)
+    assert figures["f1"] >= 0.80
+    assert figures["density_error_pct"] <= 10
+    assert figures["thickness_error_um"] <= 2.5
+    assert abs(figures["thickness_bias_um"]) <= 2.0
+    assert figures["roots_within_100_um"] >= 0.85
+
+
+def test_clean_skin_has_no_hair() -> None:
+    rng = np.random.default_rng(SEED)
+    settings = dataclasses.replace(simulate.preset("empty"), size_px=(500, 400), um_per_px=8.0)
+    phantom = simulate.render_scene(simulate.grow_scene(settings, rng), rng=rng)
+    summary = dm.analyze(dm.from_array(phantom.rgb, dm.PixelSize(8.0, "simulated"))).summary
+    assert summary["n_hairs"] == 0
+    assert summary["density_per_cm2_low"] == 0
+    assert summary["density_per_cm2_high"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "least_f1"),
+    [("thinning", 0.75), ("blond", 0.70), ("grey", 0.70), ("dark_skin", 0.55), ("blurred", 0.70), ("sharpened", 0.70)],
+)
+def test_harder_skins_and_hairs(preset: str, least_f1: float) -> None:
+    assert scored(preset, 8.0, (900, 720), 4)["f1"] >= least_f1

@@ -1,0 +1,100 @@
+"""Following and cutting on hand-made evidence maps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from densitometry.trace.curves import FollowSettings, follow_curves
+from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, Floats
+from densitometry.trace.segments import SegmentSettings, cut_curve
+
+Point = tuple[float, float]
+
+
+def draw_maps(lines: list[tuple[Point, Point]], size: int = 120, half_width: float = 2.0) -> EvidenceMaps:
+    """Perfect evidence of straight hairs given by root and tip."""
+    lifted = np.zeros((ORIENTATIONS, size, size))
+    half = np.zeros((6, size // 2, size // 2))
+    y, x = np.mgrid[:size, :size].astype(float)
+    hy, hx = 2 * np.mgrid[: size // 2, : size // 2].astype(float) + 0.5
+    for root, tip in lines:
+        dx, dy = tip[0] - root[0], tip[1] - root[1]
+        length = math.hypot(dx, dy)
+        dx, dy = dx / length, dy / length
+
+        def profile(px: Floats, py: Floats, r: Point = root, c: float = dx, s: float = dy, n: float = length) -> Floats:
+            t = np.clip((px - r[0]) * c + (py - r[1]) * s, 0, n)
+            return np.hypot(px - r[0] - t * c, py - r[1] - t * s)
+
+        u = (math.atan2(dy, dx) % math.pi) / math.pi * ORIENTATIONS
+        k, f = int(u) % ORIENTATIONS, u - int(u)
+        ridge = np.exp(-(profile(x, y) ** 2) / 2)
+        lifted[k] = np.maximum(lifted[k], (1 - f) * ridge)
+        lifted[(k + 1) % ORIENTATIONS] = np.maximum(lifted[(k + 1) % ORIENTATIONS], f * ridge)
+        near = profile(hx, hy) < 4
+        half[2][near], half[3][near] = dx, dy
+        half[5] = np.maximum(half[5], profile(hx, hy) < half_width)
+        for channel, (ex, ey) in enumerate((root, tip)):
+            half[channel] = np.maximum(half[channel], np.exp(-((hx - ex) ** 2 + (hy - ey) ** 2) / (2 * 2.8**2)))
+    return EvidenceMaps(lifted, half[0], half[1], half[2:4], np.full_like(half[0], half_width), half[5])
+
+
+def hairs_of(maps: EvidenceMaps) -> list[Floats]:
+    valid = np.ones(maps.lifted.shape[1:], np.uint8)
+    curves = follow_curves(maps.lifted, maps.half_width_px, FollowSettings())
+    return [s.points for curve in curves for s in cut_curve(curve, maps, valid, SegmentSettings())]
+
+
+def ends_error(found: list[Floats], lines: list[tuple[Point, Point]]) -> float:
+    """Largest distance from a true root or tip to that of the best found hair."""
+    worst = 0.0
+    for root, tip in lines:
+        worst = max(worst, min(
+            max(float(np.hypot(*(p[0] - root))), float(np.hypot(*(p[-1] - tip)))) for p in found
+        ))
+    return worst
+
+
+@pytest.mark.parametrize("angle_deg", [0, 17, 45, 90, 133, 180, 250])
+def test_one_hair_is_found_root_first(angle_deg: float) -> None:
+    c, s = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
+    lines = [((60 - 35 * c, 60 - 35 * s), (60 + 35 * c, 60 + 35 * s))]
+    found = hairs_of(draw_maps(lines))
+    assert len(found) == 1
+    assert ends_error(found, lines) < 3
+
+
+def test_crossing_hairs_stay_whole() -> None:
+    lines = [((20.0, 30.0), (100.0, 90.0)), ((100.0, 25.0), (25.0, 95.0)), ((60.0, 10.0), (61.0, 110.0))]
+    found = hairs_of(draw_maps(lines))
+    assert len(found) == 3
+    assert ends_error(found, lines) < 3
+
+
+def test_two_hairs_end_to_end_are_cut_apart() -> None:
+    lines = [((20.0, 60.0), (58.0, 60.0)), ((64.0, 60.0), (102.0, 60.0))]
+    found = hairs_of(draw_maps(lines))
+    assert len(found) == 2
+    assert ends_error(found, lines) < 4
+
+
+def test_touching_parallel_hairs_are_two() -> None:
+    lines = [((20.0, 58.0), (95.0, 58.0)), ((22.0, 63.0), (90.0, 63.0))]
+    found = hairs_of(draw_maps(lines))
+    assert len(found) == 2
+    assert ends_error(found, lines) < 4
+
+
+def test_no_evidence_gives_no_hair() -> None:
+    assert hairs_of(draw_maps([])) == []
+
+
+def test_far_hair_changes_nothing() -> None:
+    near = ((10.0, 20.0), (50.0, 35.0))
+    alone = hairs_of(draw_maps([near]))
+    beside = hairs_of(draw_maps([near, ((70.0, 80.0), (110.0, 110.0))]))
+    assert len(alone) == 1
+    assert any(np.array_equal(alone[0], other) for other in beside)

@@ -1,0 +1,101 @@
+"""How sure a traced hair is: fit the chance that it is one hair, on rendered pictures the network never saw.
+
+    python training/calibrate.py --count 120 [--seed 77]
+
+Prints the coefficients of `densitometry.trace.confidence` and how reliable they are on the other half of the pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densitometry.analysis import trace_options
+from densitometry.settings import TraceSettings
+from densitometry.simulate import grow_scene, random_settings, render_scene
+from densitometry.trace.confidence import presence_features
+from densitometry.trace.tracer import find_evidence, find_segments, to_grid
+from densitometry.units import PixelSize
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.score import REQUIRED_LENGTH_UM, REQUIRED_VISIBLE, TOLERANCE_PX, TOLERANCE_UM, pair_hairs, sample  # noqa: E402
+
+Floats = NDArray[np.float64]
+SIDE_UM = 4000.0
+
+
+def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
+    """Trace one random phantom: features of its hairs, whether each is true, whether its root end is right, missed share."""
+    um = float(rng.uniform(4.0, 10.0))
+    side = int(SIDE_UM / um)
+    phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
+    options = trace_options(TraceSettings(), PixelSize(um, "simulated"))
+    grid, factor = to_grid(phantom.rgb, options.grid_px)
+    valid = np.ones(grid.shape[:2], bool)
+    segments = find_segments(find_evidence(grid, valid), valid, options)
+    lines = [(s.points + 0.5) / np.array(factor) - 0.5 for s in segments]
+    seen = np.ones(phantom.rgb.shape[:2], bool)
+    hairs = [h for h in phantom.truth()["hairs"] if _length_in_view(h["line_px"], seen.shape) * um >= REQUIRED_LENGTH_UM]
+    tolerance = max(TOLERANCE_PX, TOLERANCE_UM / um)
+    pairs, _ = pair_hairs(sample([np.asarray(h["line_px"], float) for h in hairs], seen), sample(lines, seen), tolerance)
+    visible = [h["visible"] >= REQUIRED_VISIBLE for h in hairs]
+    found = np.zeros(len(lines), bool)
+    ends = np.full((len(lines), 2), np.nan)
+    for i, j in pairs:
+        found[j] = True
+        root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
+        ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
+    features = np.array([presence_features(s) for s in segments]).reshape(len(segments), -1)
+    missed = sum(visible) - sum(visible[i] for i, _ in pairs)
+    return features, found.astype(float), ends, missed / max(1.0, float(found.sum()))
+
+
+def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:
+    points = np.asarray(line, float)
+    inside = ((points >= 0) & (points < [shape[1], shape[0]])).all(1)
+    return float(np.hypot(*np.diff(points, axis=0).T)[inside[1:]].sum())
+
+
+def logistic(x: Floats, y: Floats, ridge: float = 1e-2) -> Floats:
+    """Coefficients (bias last) of a logistic regression by Newton's method."""
+    design = np.column_stack([x, np.ones(len(x))])
+    beta = np.zeros(design.shape[1])
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
+        hessian = design.T @ (design * (p * (1 - p))[:, None]) + ridge * np.eye(len(beta))
+        beta += np.linalg.solve(hessian, design.T @ (y - p) - ridge * beta)
+    return beta
+
+
+def main() -> None:
+    """Fit on every other picture, test on the rest."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=120)
+    parser.add_argument("--seed", type=int, default=77)
+    args = parser.parse_args()
+    rows: list[Any] = [picture(np.random.default_rng((args.seed, i))) for i in range(args.count)]
+    fit, test = rows[::2], rows[1::2]
+    x, y = np.concatenate([r[0] for r in fit]), np.concatenate([r[1] for r in fit])
+    beta = logistic(x, y)
+    xt, yt = np.concatenate([r[0] for r in test]), np.concatenate([r[1] for r in test])
+    chance = 1 / (1 + np.exp(-np.clip(np.column_stack([xt, np.ones(len(xt))]) @ beta, -30, 30)))
+    print("presence:", ", ".join(f"{b:.3f}" for b in beta), f"base rate {y.mean():.3f}")
+    for low, high in ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 0.95), (0.95, 1.01)):
+        inside = (chance >= low) & (chance < high)
+        if inside.any():
+            print(f"  said {chance[inside].mean():.2f}  true {yt[inside].mean():.2f}  of {inside.sum()}")
+    ends = np.concatenate([r[2] for r in fit])
+    ends = ends[np.isfinite(ends[:, 1])]
+    slope = logistic(ends[:, :1], ends[:, 1])
+    print("root end:", slope, f"right {ends[:, 1].mean():.3f}")
+    missed = np.array([r[3] for r in rows])
+    print(f"missed per found: mean {missed.mean():.3f} median {np.median(missed):.3f}")
+
+
+if __name__ == "__main__":
+    main()
