@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.made-from-lock
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.numba_cache
 
-.PHONY: demo test test-slow soak bench lint docs samples lock clean
+.PHONY: demo test test-slow soak bench lint docs readme samples lock clean
 .DEFAULT_GOAL := test
 
 $(READY): requirements.lock pyproject.toml
@@ -37,6 +37,9 @@ lint: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+readme: $(READY)
+	$(BIN)/python docs/readme_picture.py
 
 samples: $(READY)
 	$(BIN)/densitometry simulate sample_images --preset clipped --seed 11 --size-px 960 768 --jpeg

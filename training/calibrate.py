@@ -2,7 +2,7 @@
 
     python training/calibrate.py --count 120 [--seed 77]
 
-Prints the coefficients of `densitometry.trace.confidence` and how reliable they are on the other half of the pictures.
+Prints the coefficients of `densitometry.trace.confidence` and their reliability on the other half.
 """
 
 from __future__ import annotations
@@ -23,14 +23,21 @@ from densitometry.trace.tracer import find_evidence, find_segments, to_grid
 from densitometry.units import PixelSize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.score import REQUIRED_LENGTH_UM, REQUIRED_VISIBLE, TOLERANCE_PX, TOLERANCE_UM, pair_hairs, sample  # noqa: E402
+from benchmarks.score import (
+    REQUIRED_LENGTH_UM,
+    REQUIRED_VISIBLE,
+    TOLERANCE_PX,
+    TOLERANCE_UM,
+    pair_hairs,
+    sample,
+)
 
 Floats = NDArray[np.float64]
 SIDE_UM = 4000.0
 
 
 def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
-    """Trace one random phantom: features of its hairs, whether each is true, whether its root end is right, missed share."""
+    """Trace one random phantom: features, true or not, root ends, missed share."""
     um = float(rng.uniform(4.0, 10.0))
     side = int(SIDE_UM / um)
     phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
@@ -40,9 +47,15 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
     segments = find_segments(find_evidence(grid, valid), valid, options)
     lines = [(s.points + 0.5) / np.array(factor) - 0.5 for s in segments]
     seen = np.ones(phantom.rgb.shape[:2], bool)
-    hairs = [h for h in phantom.truth()["hairs"] if _length_in_view(h["line_px"], seen.shape) * um >= REQUIRED_LENGTH_UM]
+    hairs = [
+        h
+        for h in phantom.truth()["hairs"]
+        if _length_in_view(h["line_px"], seen.shape) * um >= REQUIRED_LENGTH_UM
+    ]
     tolerance = max(TOLERANCE_PX, TOLERANCE_UM / um)
-    pairs, _ = pair_hairs(sample([np.asarray(h["line_px"], float) for h in hairs], seen), sample(lines, seen), tolerance)
+    pairs, _ = pair_hairs(
+        sample([np.asarray(h["line_px"], float) for h in hairs], seen), sample(lines, seen), tolerance
+    )
     visible = [h["visible"] >= REQUIRED_VISIBLE for h in hairs]
     found = np.zeros(len(lines), bool)
     ends = np.full((len(lines), 2), np.nan)
@@ -50,7 +63,7 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
         found[j] = True
         root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
         ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
-    features = np.array([presence_features(s) for s in segments]).reshape(len(segments), -1)
+    features = np.array([presence_features(s) for s in segments]).reshape(len(segments), 4)
     missed = sum(visible) - sum(visible[i] for i, _ in pairs)
     return features, found.astype(float), ends, missed / max(1.0, float(found.sum()))
 

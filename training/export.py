@@ -1,6 +1,6 @@
 """Export trained weights to the ONNX file the product ships.
 
-    python training/export.py --net FOLDER/net.pt --out src/densitometry/trace/hairnet.onnx
+python training/export.py --net FOLDER/net.pt --out src/densitometry/trace/hairnet.onnx
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ class Shipped(nn.Module):
         out = self.net(contrast)
         n = 4 * ORIENTATIONS
         lifted = torch.sigmoid(functional.pixel_shuffle(out[:, :n], 2))
-        ends, direction, width, shaft = out[:, n : n + 2], out[:, n + 2 : n + 4], out[:, n + 4 : n + 5], out[:, n + 5 :]
+        ends, direction, width, shaft = (
+            out[:, n : n + 2],
+            out[:, n + 2 : n + 4],
+            out[:, n + 4 : n + 5],
+            out[:, n + 5 :],
+        )
         width = torch.exp(torch.clamp(width, -2.0, 3.5))
         return lifted, torch.cat([torch.sigmoid(ends), direction, width, torch.sigmoid(shaft)], 1)
 
@@ -45,9 +50,17 @@ def main() -> None:
     net.eval()
     shipped = Shipped(net)
     torch.onnx.export(
-        shipped, (torch.zeros(1, 3, 256, 256),), str(args.out), input_names=["contrast"], output_names=["lifted", "half"], opset_version=17,
-        dynamo=False, dynamic_axes={
-            "contrast": {2: "height", 3: "width"}, "lifted": {2: "height", 3: "width"}, "half": {2: "half_height", 3: "half_width"},
+        shipped,
+        (torch.zeros(1, 3, 256, 256),),
+        str(args.out),
+        input_names=["contrast"],
+        output_names=["lifted", "half"],
+        opset_version=17,
+        dynamo=False,
+        dynamic_axes={
+            "contrast": {2: "height", 3: "width"},
+            "lifted": {2: "height", 3: "width"},
+            "half": {2: "half_height", 3: "half_width"},
         },
     )
 

@@ -20,10 +20,16 @@ END_SIGMA_HALF_PX = 1.4
 Floats = NDArray[np.float32]
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _draw_hair(
-    x: Floats, y: Floats, half_width: Floats, required: bool,
-    lifted: Floats, half: Floats, nearest: Floats, ignore: Floats,
+    x: Floats,
+    y: Floats,
+    half_width: Floats,
+    required: bool,
+    lifted: Floats,
+    half: Floats,
+    nearest: Floats,
+    ignore: Floats,
 ) -> None:
     """Draw one hair, given by samples about half a pixel apart, into the label maps."""
     k_bins, size_y, size_x = lifted.shape
@@ -66,7 +72,7 @@ def _draw_hair(
                 half[5, py, px] = max(half[5, py, px], min(1.0, max(0.0, hw - d + 0.5)))
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _draw_end(x: float, y: float, channel: int, half: Floats) -> None:
     hx, hy = (x - 0.5) / 2, (y - 0.5) / 2
     for py in range(max(0, int(hy) - 5), min(half.shape[1], int(hy) + 7)):
@@ -85,7 +91,8 @@ def draw_labels(hairs: list[dict[str, Any]], size: int) -> tuple[Floats, Floats,
 
     Returns:
         lifted (ORIENTATIONS, size, size), half maps (6, size/2, size/2: root, tip, direction x, direction y,
-        log half width, shaft), near (size/2, size/2) 1 where direction and width are defined, ignore (size, size).
+        log half width, shaft), near (size/2, size/2) 1 where direction and width are defined,
+        ignore (size, size).
     """
     lifted = np.zeros((ORIENTATIONS, size, size), np.float32)
     half = np.zeros((6, size // 2, size // 2), np.float32)
@@ -93,7 +100,12 @@ def draw_labels(hairs: list[dict[str, Any]], size: int) -> tuple[Floats, Floats,
     ignore = np.zeros((size, size), np.float32)
     for hair in hairs:
         line, width = hair["line"].astype(np.float64), hair["width"].astype(np.float64)
-        if line[:, 0].max() < -8 or line[:, 1].max() < -8 or line[:, 0].min() > size + 8 or line[:, 1].min() > size + 8:
+        if (
+            line[:, 0].max() < -8
+            or line[:, 1].max() < -8
+            or line[:, 0].min() > size + 8
+            or line[:, 1].min() > size + 8
+        ):
             continue
         along = np.r_[0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))]
         if along[-1] < 1:

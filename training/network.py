@@ -39,7 +39,9 @@ class HairNet(nn.Module):
         self.enc4 = nn.Sequential(ConvBlock(c3, c4, stride=2), ConvBlock(c4, c4))
         self.dec3 = nn.Sequential(ConvBlock(c4 + c3, c3, size=1), ConvBlock(c3, c3))
         self.dec2 = nn.Sequential(ConvBlock(c3 + c2, c2, size=1), ConvBlock(c2, c2))
-        self.dec1 = nn.Sequential(ConvBlock(c2 + c1, c1 + 8, size=1), ConvBlock(c1 + 8, c1 + 8), ConvBlock(c1 + 8, c1 + 8))
+        self.dec1 = nn.Sequential(
+            ConvBlock(c2 + c1, c1 + 8, size=1), ConvBlock(c1 + 8, c1 + 8), ConvBlock(c1 + 8, c1 + 8)
+        )
         self.head = nn.Conv2d(c1 + 8, 4 * ORIENTATIONS + HALF_CHANNELS, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Render training patches with the project's own simulator: pictures at random native scales, brought to 8 µm/px.
+"""Render training patches: simulated pictures at random native scales, brought to 8 µm/px.
 
     python training/render_patches.py --out FOLDER --count 4000 [--seed 1]
 
-Each patch is one .npz: the picture (PNG bytes, 8 µm/px), hair polylines in patch pixels, widths and whether a hair
-is visible enough to be asked for.
+Each patch is one .npz: the picture (PNG bytes, 8 µm/px), hair polylines in patch pixels, widths and
+whether a hair is visible enough to be asked for.
 """
 
 from __future__ import annotations
@@ -48,11 +48,16 @@ def signal_to_noise(luma: Array, skin: Array, noise: Array, line: Array) -> floa
     if along[-1] < 4:
         return 0.0
     t = np.arange(0, along[-1], 1.5)
-    x, y = np.interp(t, along, line[:, 0]).astype(np.float32), np.interp(t, along, line[:, 1]).astype(np.float32)
+    x, y = (
+        np.interp(t, along, line[:, 0]).astype(np.float32),
+        np.interp(t, along, line[:, 1]).astype(np.float32),
+    )
     inside = (x > 0) & (y > 0) & (x < luma.shape[1] - 1) & (y < luma.shape[0] - 1)
     if inside.sum() < 3:
         return 0.0
-    centre, level, spread = (cv2.remap(m, x, y, cv2.INTER_LINEAR).ravel()[inside] for m in (luma, skin, noise))
+    centre, level, spread = (
+        cv2.remap(m, x, y, cv2.INTER_LINEAR).ravel()[inside] for m in (luma, skin, noise)
+    )
     contrast = float(abs(np.median(centre - level)))
     return contrast / float(np.median(spread)) * float(np.sqrt(min(inside.sum(), 20) / 10))
 
@@ -77,10 +82,13 @@ def render_patch(rng: np.random.Generator) -> dict[str, Array]:
         for hair, line in zip(phantom.hairs, points, strict=True)
     ]
     return {
-        "image": cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])[1],
+        "image": cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])[
+            1
+        ],
         "points": np.concatenate(points).astype(np.float32) if points else np.zeros((0, 2), np.float32),
         "width": np.concatenate(width).astype(np.float32) if width else np.zeros(0, np.float32),
-        "ends": ends.astype(np.int32), "required": np.array(required, bool),
+        "ends": ends.astype(np.int32),
+        "required": np.array(required, bool),
     }
 
 

@@ -25,7 +25,6 @@ from densitometry.trace.light import log_contrast, to_linear
 from densitometry.trace.maps import ORIENTATIONS
 from densitometry.trace.network import CONTRAST_WINDOW_PX
 
-
 CENTRE, ROOT, TIP = slice(0, 4 * ORIENTATIONS), 4 * ORIENTATIONS, 4 * ORIENTATIONS + 1
 
 
@@ -70,31 +69,54 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
         lifted, half, near, ignore = draw_labels(hairs, self.size)
         return (
             torch.from_numpy(np.ascontiguousarray(contrast.transpose(2, 0, 1))),
-            torch.from_numpy(lifted), torch.from_numpy(half), torch.from_numpy(near), torch.from_numpy(ignore),
+            torch.from_numpy(lifted),
+            torch.from_numpy(half),
+            torch.from_numpy(near),
+            torch.from_numpy(ignore),
         )
 
 
-def loss_of(out: Tensor, lifted: Tensor, half: Tensor, near: Tensor, ignore: Tensor) -> tuple[Tensor, dict[str, float]]:
+def loss_of(
+    out: Tensor, lifted: Tensor, half: Tensor, near: Tensor, ignore: Tensor
+) -> tuple[Tensor, dict[str, float]]:
     """Sum of the losses of all maps."""
     care = 1 - ignore
     care_half = 1 - functional.max_pool2d(ignore[:, None], 2)[:, 0]
     target = functional.pixel_unshuffle(lifted, 2)
     care4 = functional.pixel_unshuffle(care[:, None].expand_as(lifted), 2)
     weight = (1 + 6 * target) * care4
-    centre = (functional.binary_cross_entropy_with_logits(out[:, CENTRE], target, reduction="none") * weight).mean()
+    centre = (
+        functional.binary_cross_entropy_with_logits(out[:, CENTRE], target, reduction="none") * weight
+    ).mean()
     logits = out[:, ROOT : TIP + 1]
     # whichever of root and tip is which, an end is an end: half of the loss does not ask for the order
     weight_end = (1 + 12 * half[:, :2]) * care_half[:, None]
-    ends = (functional.binary_cross_entropy_with_logits(logits, half[:, :2], reduction="none") * weight_end).mean()
+    ends = (
+        functional.binary_cross_entropy_with_logits(logits, half[:, :2], reduction="none") * weight_end
+    ).mean()
     either, target_either = torch.maximum(logits[:, 0], logits[:, 1]), torch.maximum(half[:, 0], half[:, 1])
-    end_any = (functional.binary_cross_entropy_with_logits(either, target_either, reduction="none")
-               * (1 + 12 * target_either) * care_half).mean()
+    end_any = (
+        functional.binary_cross_entropy_with_logits(either, target_either, reduction="none")
+        * (1 + 12 * target_either)
+        * care_half
+    ).mean()
     mask = near * care_half
     total = mask.sum() + 1
     direction = (((out[:, TIP + 1 : TIP + 3] - half[:, 2:4]) ** 2).sum(1) * mask).sum() / total
-    width = (functional.smooth_l1_loss(out[:, TIP + 3], half[:, 4], reduction="none", beta=0.2) * mask).sum() / total
-    shaft = (functional.binary_cross_entropy_with_logits(out[:, TIP + 4], half[:, 5], reduction="none") * care_half).mean()
-    parts = {"centre": centre, "ends": ends, "any": end_any, "direction": direction, "width": width, "shaft": shaft}
+    width = (
+        functional.smooth_l1_loss(out[:, TIP + 3], half[:, 4], reduction="none", beta=0.2) * mask
+    ).sum() / total
+    shaft = (
+        functional.binary_cross_entropy_with_logits(out[:, TIP + 4], half[:, 5], reduction="none") * care_half
+    ).mean()
+    parts = {
+        "centre": centre,
+        "ends": ends,
+        "any": end_any,
+        "direction": direction,
+        "width": width,
+        "shaft": shaft,
+    }
     loss = 10 * centre + 3 * ends + 3 * end_any + 0.3 * direction + 0.3 * width + shaft
     return loss, {k: float(v.detach()) for k, v in parts.items()}
 
@@ -122,7 +144,9 @@ def main() -> None:
         net.load_state_dict(torch.load(args.start)["net"])
     average = {k: v.clone() for k, v in net.state_dict().items()}
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=1e-3)
-    loader = torch.utils.data.DataLoader(Patches(args.patches, args.size, args.seed), args.batch, num_workers=1, prefetch_factor=4)
+    loader = torch.utils.data.DataLoader(
+        Patches(args.patches, args.size, args.seed), args.batch, num_workers=1, prefetch_factor=4
+    )
     begin = saved = time.monotonic()
     seen: list[dict[str, float]] = []
     for step, batch in enumerate(loader):
@@ -144,7 +168,10 @@ def main() -> None:
         seen.append(parts | {"loss": float(loss.detach())})
         if step % 50 == 49:
             mean = {k: round(float(np.mean([s[k] for s in seen[-50:]])), 4) for k in seen[0]}
-            print(json.dumps({"step": step + 1, "minutes": round((time.monotonic() - begin) / 60, 1), **mean}), flush=True)
+            print(
+                json.dumps({"step": step + 1, "minutes": round((time.monotonic() - begin) / 60, 1), **mean}),
+                flush=True,
+            )
         if time.monotonic() - saved > 240:
             torch.save({"net": average, "base": args.base}, args.out / "net.pt")
             saved = time.monotonic()

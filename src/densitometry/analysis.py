@@ -29,7 +29,6 @@ from densitometry.trace.tracer import TraceOptions, trace_hairs
 from densitometry.trace.width import WidthSettings
 from densitometry.units import PixelSize
 
-
 _SMOOTHED_SECTIONS = 9
 """Cross-sections a drawn edge is smoothed over; the numbers are not."""
 
@@ -123,7 +122,7 @@ def analyze(image: ScaledImage, recipe: Recipe | None = None, *, gate: bool = Tr
 
 
 def _trace(image: ScaledImage, recipe: Recipe) -> TraceResult:
-    """Hand the picture to tracing, which knows pixels only; thin drawn lines are filled: hairs run on below them."""
+    """Hand the picture to tracing, which knows pixels only; thin drawn lines are filled in."""
     thin = _thin_part(image.masked, image.pixel_size.to_px(recipe.trace.bridged_mark_um))
     pixels = fill_masked(image.pixels, image.masked)
     return trace_hairs(pixels, image.valid | thin, trace_options(recipe.trace, image.pixel_size))
@@ -153,7 +152,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         ),
         segment=SegmentSettings(
             end_gain=settings.end_gain_um / grid_um,
-            cut_end_gain=settings.end_gain_um / grid_um / 2,
+            cut_end_gain=settings.end_gain_um / grid_um,
             price=settings.hair_price_um / grid_um,
             min_length_px=settings.minimum_length_um / grid_um,
         ),
@@ -212,7 +211,9 @@ def _complete(width_px: FloatArray, diameter_px: float) -> FloatArray:
         return np.full(len(width_px), diameter_px)
     at = np.arange(len(width_px))
     whole = np.interp(at, at[known], width_px[known])
-    return np.asarray(median_filter(whole, size=min(len(whole), _SMOOTHED_SECTIONS), mode="nearest"), np.float64)
+    return np.asarray(
+        median_filter(whole, size=min(len(whole), _SMOOTHED_SECTIONS), mode="nearest"), np.float64
+    )
 
 
 def with_name(analysis: Analysis, name: str) -> Analysis:

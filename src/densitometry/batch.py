@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from densitometry.capture.suffixes import PICTURE_SUFFIXES
 from densitometry.errors import (
     DensitometryError,
     InputLayoutError,
@@ -41,7 +42,6 @@ from densitometry.schema import IMAGES, column_names
 from densitometry.settings import CaptureSettings
 
 RECIPE_NAME = "recipe.toml"
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 BUG_CODE = "E001"
 PIXELS_PER_MEGAPIXEL = 1_000_000
 

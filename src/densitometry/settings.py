@@ -1,7 +1,7 @@
 """Every adjustable number of the product: one frozen dataclass a stage, lengths in µm on the scalp.
 
-A field is the whole definition of a recipe key: its name, type, value, meaning and range. Recipes, their checks,
-`recipe show` and the reference page are all made from these fields.
+A field is the whole definition of a recipe key: its name, type, value, meaning and range. Recipes, their
+checks, `recipe show` and the reference page are all made from these fields.
 """
 
 from __future__ import annotations
@@ -97,13 +97,17 @@ class TraceSettings:
     shortest_bend_um: float = key(200.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
     minimum_length_um: float = key(100.0, "shortest stretch followed as a hair [µm]", low=30, high=1_000)
     hair_price_um: float = key(
-        112.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
+        96.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
     )
     end_gain_um: float = key(
         48.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500
     )
-    max_join_um: float = key(112.0, "longest hidden stretch between two pieces of one hair [µm]", low=0, high=500)
-    bridged_mark_um: float = key(100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500)
+    max_join_um: float = key(
+        112.0, "longest hidden stretch between two pieces of one hair [µm]", low=0, high=500
+    )
+    bridged_mark_um: float = key(
+        100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500
+    )
     station_um: float = key(
         16.0, "distance of the cross-sections a width is measured at [µm]", low=2, high=100
     )
@@ -134,7 +138,9 @@ class MeasureSettings:
     class_certainty: float = key(
         0.6, "chance of being on one side of the cut-off from which a class is given", low=0.5, high=1
     )
-    resolution_px: float = key(1.5, "hairs narrower than this are below the resolution [px]", low=0.5, high=10)
+    resolution_px: float = key(
+        1.5, "hairs narrower than this are below the resolution [px]", low=0.5, high=10
+    )
     resolution_psf: float = key(
         1.5, "hairs narrower than this many standard deviations of the blur are below it", low=0, high=10
     )

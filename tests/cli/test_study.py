@@ -6,16 +6,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from densitometry.cli import app
 from densitometry.errors import OutputError
 from densitometry.study import check_study, read_study
 from densitometry.study.editing import NewPictures, add_pictures
 from densitometry.study.problems import errors_only
-
-
-@pytest.fixture(autouse=True)
-def registered(monkeypatch):
-    monkeypatch.setitem(app.COMMANDS, "study", ("densitometry.cli.study", "Folders of people and visits."))
 
 
 @pytest.fixture

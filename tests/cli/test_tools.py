@@ -80,8 +80,8 @@ def test_recipe_check_and_diff(run, tmp_path):
     )
     checked = run("recipe", "check", path)
     assert checked.code == 0
-    assert "measure.unit_radius_um: 150.0 → 99.0" in checked.out
-    assert "99.0 → 150.0" in run("recipe", "diff", path, "base").out
+    assert "measure.unit_radius_um: 260.0 → 99.0" in checked.out
+    assert "99.0 → 260.0" in run("recipe", "diff", path, "base").out
     path.write_text('schema = "densitometry.recipe/1"\nname = "mine"\n[measur]\n')
     refused = run("recipe", "check", path)
     assert refused.code == 3

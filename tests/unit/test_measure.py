@@ -141,7 +141,7 @@ def test_short_hair_shrinks_its_margins() -> None:
     hair = only(straight(length_px=42))
     assert "short" in str(hair["flags"])
     assert hair["diameter_um"] == pytest.approx(60.0)
-    assert len(measured(straight(length_px=36)).hairs) == 0
+    assert len(measured(straight(length_px=18)).hairs) == 0
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_circle_of_inheritance_is_refused(tmp_path):
 
 def test_difference_names_each_key_that_differs():
     changed = load_recipe("base", ["measure.unit_radius_um=99"])
-    assert difference(load_recipe("base"), changed) == [("measure.unit_radius_um", 150.0, 99.0)]
+    assert difference(load_recipe("base"), changed) == [("measure.unit_radius_um", 260.0, 99.0)]
 
 
 @given(st.sampled_from(KEYS), st.data())

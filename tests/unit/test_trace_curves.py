@@ -25,7 +25,9 @@ def draw_maps(lines: list[tuple[Point, Point]], size: int = 120, half_width: flo
         length = math.hypot(dx, dy)
         dx, dy = dx / length, dy / length
 
-        def profile(px: Floats, py: Floats, r: Point = root, c: float = dx, s: float = dy, n: float = length) -> Floats:
+        def profile(
+            px: Floats, py: Floats, r: Point = root, c: float = dx, s: float = dy, n: float = length
+        ) -> Floats:
             t = np.clip((px - r[0]) * c + (py - r[1]) * s, 0, n)
             return np.hypot(px - r[0] - t * c, py - r[1] - t * s)
 
@@ -38,7 +40,9 @@ def draw_maps(lines: list[tuple[Point, Point]], size: int = 120, half_width: flo
         half[2][near], half[3][near] = dx, dy
         half[5] = np.maximum(half[5], profile(hx, hy) < half_width)
         for channel, (ex, ey) in enumerate((root, tip)):
-            half[channel] = np.maximum(half[channel], np.exp(-((hx - ex) ** 2 + (hy - ey) ** 2) / (2 * 2.8**2)))
+            half[channel] = np.maximum(
+                half[channel], np.exp(-((hx - ex) ** 2 + (hy - ey) ** 2) / (2 * 2.8**2))
+            )
     return EvidenceMaps(lifted, half[0], half[1], half[2:4], np.full_like(half[0], half_width), half[5])
 
 
@@ -52,9 +56,9 @@ def ends_error(found: list[Floats], lines: list[tuple[Point, Point]]) -> float:
     """Largest distance from a true root or tip to that of the best found hair."""
     worst = 0.0
     for root, tip in lines:
-        worst = max(worst, min(
-            max(float(np.hypot(*(p[0] - root))), float(np.hypot(*(p[-1] - tip)))) for p in found
-        ))
+        worst = max(
+            worst, min(max(float(np.hypot(*(p[0] - root))), float(np.hypot(*(p[-1] - tip)))) for p in found)
+        )
     return worst
 
 
@@ -74,11 +78,11 @@ def test_crossing_hairs_stay_whole() -> None:
     assert ends_error(found, lines) < 3
 
 
-def test_two_hairs_end_to_end_are_cut_apart() -> None:
-    lines = [((20.0, 60.0), (58.0, 60.0)), ((64.0, 60.0), (102.0, 60.0))]
+def test_two_hairs_tip_to_tip_are_cut_apart() -> None:
+    lines = [((20.0, 60.0), (58.0, 60.0)), ((102.0, 60.0), (64.0, 60.0))]
     found = hairs_of(draw_maps(lines))
     assert len(found) == 2
-    assert ends_error(found, lines) < 4
+    assert ends_error(found, lines) < 7
 
 
 def test_touching_parallel_hairs_are_two() -> None:

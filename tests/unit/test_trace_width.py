@@ -24,7 +24,9 @@ def bar(left: float, right: float, sigma: float, depth: float = -0.4) -> np.ndar
 @pytest.mark.parametrize("sigma", [0.7, 1.2, 2.0])
 def test_fit_recovers_the_width(width: float, sigma: float) -> None:
     result = np.zeros(7)
-    ok = fit_bar(bar(-0.45 * width, 0.55 * width, sigma), 20, 100, 0.0, 0.6 * width, sigma, True, True, False, result)
+    ok = fit_bar(
+        bar(-0.45 * width, 0.55 * width, sigma), 20, 100, 0.0, 0.6 * width, sigma, True, True, False, result
+    )
     assert ok
     assert result[1] - result[0] == pytest.approx(width, abs=0.02)
 
@@ -61,7 +63,9 @@ def test_the_error_bar_is_honest() -> None:
     assert 0.6 < float(np.std(pulls)) < 1.5
 
 
-def picture(width: float, angle_deg: float, sigma: float = 1.0, light: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def picture(
+    width: float, angle_deg: float, sigma: float = 1.0, light: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """A long bar through the middle of a linear-light picture, and its centre line."""
     size = 160
     c, s = math.cos(math.radians(angle_deg)), math.sin(math.radians(angle_deg))
@@ -90,7 +94,9 @@ def test_a_neighbour_keeps_its_own_edges() -> None:
     other = np.roll(wide, 16, axis=0)
     both = np.minimum(wide, other)
     half = np.full(50, 5.0)
-    profiles = measure_widths(both, np.zeros(0, np.float32), [line, line + [0, 16]], [half, half], SETTINGS)
+    profiles = measure_widths(
+        both, np.zeros(0, np.float32), [line, line + np.array([0, 16])], [half, half], SETTINGS
+    )
     for profile in profiles:
         assert float(np.nanmedian(profile.width)) == pytest.approx(10.0, abs=0.3)
 

@@ -22,7 +22,6 @@ from densitometry.settings import CaptureSettings
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 TONE_ASSUMED, TONE_ICC, TONE_LINEAR = "sRGB assumed", "ICC", "linear"
 _EXIF_ORIENTATION = 274
 _BYTE_BITS = 8

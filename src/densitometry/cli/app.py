@@ -27,6 +27,7 @@ COMMANDS = {
     "doctor": ("densitometry.cli.doctor", "Check that the installation can do its work."),
     "recipe": ("densitometry.cli.recipe", "List, show, check and compare recipes."),
     "simulate": ("densitometry.cli.simulate", "Draw simulated pictures with their exact truth."),
+    "study": ("densitometry.cli.study", "Folders of people, visits and pictures."),
 }
 
 GREETING = """\

@@ -1,1 +1,1 @@
-"""Two visits of one spot: the same skin found again, hair linked to hair, change with its interval, verdict."""
+"""Two visits of one spot: the same skin found again, hair linked to hair, change and verdict."""

@@ -1,4 +1,4 @@
-"""How much changed on the same skin, with intervals that use the pairing; or between two fields that share none."""
+"""How much changed on the same skin, or between two fields that cannot be paired, with intervals."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def paired_change(
     Source: Cochran 1977, Sampling Techniques, ch. 6 (ratio estimates) and 9 (clusters).
 
     Args:
-        baseline, followup: the patches.
+        baseline: the earlier patch.
+        followup: the later patch.
         registration: of the two, with status "ok".
         links: of the two.
         cutoff_um: a resolved hair is terminal at or above it.
@@ -161,7 +162,8 @@ def unpaired_change(
     """Compare two fields of one site that cannot be paired: the intervals carry the error of relocation.
 
     Args:
-        baseline, followup: the patches.
+        baseline: the earlier patch.
+        followup: the later patch.
         cutoff_um: a resolved hair is terminal at or above it.
         relocation_um: shift of the field's middle to allow for, per axis; None: other skin altogether.
     """
@@ -226,7 +228,8 @@ def combine_changes(
 
     Args:
         changes: of the pairs that could be compared, at least one; all paired or none.
-        n_baseline, n_followup: distinct captures among them.
+        n_baseline: distinct captures of the earlier visit among them.
+        n_followup: distinct captures of the later visit among them.
         repeatability: within-visit SD per figure.
 
     Raises:
@@ -236,20 +239,11 @@ def combine_changes(
         msg = "changes must be one or more, all paired or none"
         raise ValueError(msg)
     first = changes[0]
-    means = {
-        name: float(np.mean([getattr(change, name) for change in changes]))
-        for name in (
-            "baseline_hairs",
-            "followup_hairs",
-            "baseline_terminal",
-            "area_cm2",
-            "baseline_density_per_cm2",
-        )
-    }
-    counts = {
-        name: round(float(np.mean([getattr(change, name) for change in changes])))
-        for name in ("matched", "gained", "lost", "uncertain", "baseline_openings", "followup_openings")
-    }
+
+    def mean_of(name: str) -> float:
+        return float(np.mean([getattr(change, name) for change in changes]))
+
+    openings = round(mean_of("baseline_openings"))
     figures = {}
     for name in FIGURES:
         if name == "density_change_per_cm2":
@@ -262,23 +256,32 @@ def combine_changes(
         variances = (mean[0] / n_baseline, mean[1] / n_followup, float(mean[2]), float(mean[3]))
         working = float(np.mean([figure.working for figure in known]))
         n = round(float(np.mean([figure.n for figure in known])))
-        df = max(1, counts["baseline_openings"] - 1)
+        df = max(1, openings - 1)
         spread = repeatability.get(name) if first.pairing == "hairs" else None
         figures[name] = make_figure(
             name, working, variances, df, n, spread, (n_baseline, n_followup), first.figures[name].kind
         )
-    totals = [np.full(N_TOTALS, means["baseline_hairs"]), np.full(N_TOTALS, means["followup_hairs"])]
+    totals = [np.full(N_TOTALS, mean_of(name)) for name in ("baseline_hairs", "followup_hairs")]
     figures["density_change_per_cm2"] = absolute_density(
-        figures["density_change_pct"], means["baseline_density_per_cm2"], means["area_cm2"], totals
+        figures["density_change_pct"], mean_of("baseline_density_per_cm2"), mean_of("area_cm2"), totals
     )
     return replace(
         first,
         figures={name: figures[name] for name in FIGURES},
+        matched=round(mean_of("matched")),
+        gained=round(mean_of("gained")),
+        lost=round(mean_of("lost")),
+        uncertain=round(mean_of("uncertain")),
+        baseline_hairs=mean_of("baseline_hairs"),
+        followup_hairs=mean_of("followup_hairs"),
+        baseline_terminal=mean_of("baseline_terminal"),
+        baseline_openings=openings,
+        followup_openings=round(mean_of("followup_openings")),
+        area_cm2=mean_of("area_cm2"),
+        baseline_density_per_cm2=mean_of("baseline_density_per_cm2"),
         scale_disagrees=any(change.scale_disagrees for change in changes),
         n_baseline=n_baseline,
         n_followup=n_followup,
-        **means,
-        **counts,
     )
 
 
@@ -306,7 +309,7 @@ def _whole_side(patch: Patch) -> Side:
 
 
 def _scale_doubt(baseline: Patch, followup: Patch, ratio: ScaleRatio | None) -> tuple[float, bool]:
-    """Return the relative SD by which one picture's scale is off against the other's, and whether they disagree."""
+    """Return the relative SD between the errors of the two scales, and whether they contradict each other."""
     stated = [patch.scale_rel_error for patch in (baseline, followup)]
     known = [value for value in stated if value is not None]
     claimed = math.hypot(*known) if known else 0.0

@@ -1,4 +1,4 @@
-"""Where the openings of one picture recur in another: a vote over turns, scales and shifts, then a closer look."""
+"""Where the openings of one picture recur in another: a vote over places, then a closer look."""
 
 from __future__ import annotations
 
@@ -51,7 +51,13 @@ class SearchRange:
 
 @dataclass(frozen=True, slots=True)
 class Openings:
-    """Places where hairs leave the skin: (N, 2) centres [µm], (N,) mean direction [rad], (N,) opening of each root."""
+    """Places where hairs leave the skin.
+
+    Attributes:
+        centre_um: (N, 2) their middles [x, y] [µm].
+        direction_rad: (N,) mean direction of their hairs.
+        of_root: (K,) opening of each root of the patch, -1 for roots left out.
+    """
 
     centre_um: FloatArray
     direction_rad: FloatArray
@@ -97,8 +103,10 @@ def find_candidates(
     """Vote with every pair of openings and return the best-supported similarities, best first.
 
     Args:
-        baseline, followup: (N, 2) and (K, 2) openings [µm].
-        field, followup_field: the fields they were seen in.
+        baseline: (N, 2) openings [µm].
+        followup: (K, 2) openings [µm].
+        field: in which the baseline's were seen.
+        followup_field: in which the follow-up's were seen.
         search: how far to look.
     """
     if not (len(baseline) and len(followup)):
@@ -167,7 +175,8 @@ def agreement(
     """Count the openings that meet within `gate_um` under a map, and how many would by chance.
 
     Args:
-        forward, backward: baseline → follow-up and back, (N, 2) → (N, 2) [µm].
+        forward: baseline → follow-up, (N, 2) → (N, 2) [µm].
+        backward: its inverse.
         openings: baseline (N, 2) and follow-up (K, 2) [µm].
         fields: their fields.
         gate_um: openings closer than this meet.
@@ -219,12 +228,13 @@ def _steps(reach: float, step: float) -> FloatArray:
 def _expected_votes(
     field: Field, followup_field: Field, n_pairs: int, least_overlap: float
 ) -> tuple[FloatArray, tuple[int, int]]:
-    """Return for every shift bin how many votes chance alone would put into one box; inf where fields hardly overlap."""
+    """Return how many votes chance alone puts into one box, per shift; inf where fields hardly overlap."""
     coarse = [_shares(field), _shares(followup_field)]
-    overlap = fftconvolve(coarse[1], coarse[0][::-1, ::-1])
+    overlap = np.asarray(fftconvolve(coarse[1], coarse[0][::-1, ::-1]))
     areas = [float(c.sum()) for c in coarse]
     # `fftconvolve` puts the shift that lays centre on centre in the middle; an even size falls between bins.
-    half = (overlap.shape[1] // 2, overlap.shape[0] // 2)
+    rows, columns = overlap.shape[0], overlap.shape[1]
+    half = (columns // 2, rows // 2)
     size = (2 * half[1] + 1, 2 * half[0] + 1)
     overlap = np.asarray(
         cv2.resize(overlap.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR), dtype=float
@@ -243,8 +253,8 @@ def _shares(field: Field) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(field.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
-@njit(cache=True)  # type: ignore[misc]
-def _vote(
+@njit(cache=True)
+def _vote(  # noqa: C901 (compiled: calls would be inlined anyway)
     baseline: FloatArray,
     followup: FloatArray,
     turns: FloatArray,
@@ -274,7 +284,7 @@ def _vote(
             top, at_x, at_y = 0.0, 0, 0
             for row in range(1, rows - 1):
                 for column in range(1, columns - 1):
-                    # The box around an empty bin may hold votes too, but then a neighbour's box holds as many.
+                    # A box round an empty bin may hold votes, but then a neighbour's box holds as many.
                     if votes[row, column] == 0.0 or not np.isfinite(expected[row, column]):
                         continue
                     count = 0.0

@@ -1,4 +1,4 @@
-"""Where a place on the baseline's skin lies in the follow-up: affine part plus gentle bending, with its doubt."""
+"""Where a place on the baseline's skin lies in the follow-up: affine part, gentle bending, doubt."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Deformation:
     def over_cells(self, field: Field) -> tuple[FloatArray, FloatArray]:
         """Map the True cells of a field: places in the follow-up (M, 2) and their standard error (M,) [µm].
 
-        Bending and its error vary over millimetres, so they are computed on a coarse lattice and interpolated.
+        Bending and its error vary over millimetres: they are computed on a lattice and interpolated.
         """
         left, top, right, bottom = field.extent_um
         columns = max(2, int(np.ceil((right - left) / LATTICE_UM)))
@@ -75,10 +75,10 @@ class Deformation:
         return found
 
     def sigma_um(self, points_um: FloatArray) -> FloatArray:
-        """Return the standard error per axis of where (N, 2) baseline places lie in the follow-up, (N,) [µm]."""
+        """Return the standard error per axis of (N, 2) baseline places in the follow-up, (N,) [µm]."""
         reach = bending_covariance(points_um, self.knots_um)
         explained = ((reach @ self.precision) * reach).sum(axis=1)
-        return np.sqrt(np.maximum(BENDING_SD_UM**2 - explained, 0.0))
+        return np.asarray(np.sqrt(np.maximum(BENDING_SD_UM**2 - explained, 0.0)))
 
 
 def apply_affine(affine: FloatArray, points_um: FloatArray) -> FloatArray:
@@ -113,7 +113,8 @@ def fit_affine(from_um: FloatArray, to_um: FloatArray, place_sd_um: float) -> Fl
     """Fit an affine map that departs from a similarity only as far as the points insist: → (2, 3).
 
     Args:
-        from_um, to_um: (N, 2) matched places.
+        from_um: (N, 2) places.
+        to_um: (N, 2) where they lie.
         place_sd_um: how far a place may be off, per axis.
     """
     alike = fit_similarity(from_um, to_um)

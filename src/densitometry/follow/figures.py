@@ -1,4 +1,4 @@
-"""One figure of a change: from totals over hairs to a value with its variances, intervals and smallest change."""
+"""One figure of a change: from totals over hairs to a value, its variances and its intervals."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from densitometry.follow.repeatability import LEVEL, RELATIVE, Repeatability
 from densitometry.model import FloatArray
 
 NORMAL_95 = 1.96
-# What is summed over hairs, each times its weight: 1, terminal, resolved, resolved × diameter, vellus, diameter.
+# What is summed over hairs by weight: 1, terminal, resolved, resolved × diameter, vellus, diameter.
 N_TOTALS = 6
 HAIRS, TERMINAL, RESOLVED, RESOLVED_UM, VELLUS, THICKNESS_UM = range(N_TOTALS)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One change: value, interval for this patch of skin, interval for the region, smallest detectable change.
+    """One change: value, intervals for this patch and for the region, smallest detectable change.
 
     Attributes:
-        value, low, high: None when undefined (nothing to divide by). Kind "patch": doubt from missed and false
-            hairs, widths and scale; kind "region" where no skin is shared.
+        value, low, high: None when undefined (nothing to divide by). Kind "patch": doubt from missed and
+            false hairs, widths and scale; kind "region" where no skin is shared.
         region_low, region_high: adds the hair cycle and the sampling of the scalp; verdicts use these.
+        equivalence_low, equivalence_high: the region interval at 90 %, for two one-sided tests of "no
+            change beyond a margin" (Schuirmann 1987, doi:10.1007/BF01068419).
         sdc: smallest detectable change, same unit; None when the repeatability is not known.
         kind: "patch" or "region": what low and high are for.
         unit: of all numbers.
@@ -42,6 +44,8 @@ class Figure:
     high: float | None
     region_low: float | None
     region_high: float | None
+    equivalence_low: float | None
+    equivalence_high: float | None
     sdc: float | None
     kind: str
     unit: str
@@ -52,7 +56,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One visit's hairs row by row: weight, diameter, its error, resolved; weight 0 where there is no hair."""
+    """One visit's hairs row by row; weight 0 where there is no hair."""
 
     weight: FloatArray
     diameter_um: FloatArray
@@ -81,7 +85,7 @@ class Side:
 def linearise(
     name: str, totals: Sequence[FloatArray]
 ) -> tuple[float | None, tuple[FloatArray, FloatArray] | None]:
-    """Return a figure on its working scale and its gradients by the totals of both visits; None if undefined."""
+    """Return a figure on its working scale and its gradients by both visits' totals; None if undefined."""
     gradients = (np.zeros(N_TOTALS), np.zeros(N_TOTALS))
     before, after = totals
     if name in RELATIVE:
@@ -136,6 +140,7 @@ def cluster_variance(pull: FloatArray, clusters: NDArray[np.int64]) -> float:
 def scale_variance(
     name: str, totals: Sequence[FloatArray], scale_sd: float, *, areas_too: bool = False
 ) -> float:
+    """Return the variance that doubt of `scale_sd` (relative) about the scales brings to a figure."""
     if name == "mean_diameter_change_um":
         return (scale_sd * float(totals[0][RESOLVED_UM] / totals[0][RESOLVED])) ** 2
     if name == "cumulative_thickness_change_pct":
@@ -155,9 +160,11 @@ def make_figure(
     captures: tuple[int, int],
     kind: str,
 ) -> Figure:
+    """Return a figure from its working value and its variances (see `Figure.variances`)."""
     patch_sd = math.sqrt(sum(variances[:3]))
     region_sd = math.sqrt(sum(variances))
     quantile = float(student.ppf(0.5 + LEVEL / 2, df))
+    one_sided = float(student.ppf(LEVEL, df))
     patch = (working - NORMAL_95 * patch_sd, working + NORMAL_95 * patch_sd)
     region = (working - quantile * region_sd, working + quantile * region_sd)
     shown = region if kind == "region" else patch
@@ -168,6 +175,8 @@ def make_figure(
         high=_to_figure(name, shown[1]),
         region_low=_to_figure(name, region[0]),
         region_high=_to_figure(name, region[1]),
+        equivalence_low=_to_figure(name, working - one_sided * region_sd),
+        equivalence_high=_to_figure(name, working + one_sided * region_sd),
         sdc=sdc,
         kind=kind,
         unit=_unit(name),
@@ -180,7 +189,7 @@ def make_figure(
 def absolute_density(
     relative: Figure, density_per_cm2: float, area_cm2: float, totals: Sequence[FloatArray]
 ) -> Figure:
-    """Return the absolute change of density: exact counts over the baseline's area, intervals of the ratio."""
+    """Return the absolute change of density: counts over the baseline's area, intervals of the ratio."""
     name = "density_change_per_cm2"
     if relative.value is None or not area_cm2:
         return replace(undefined(name), kind=relative.kind)
@@ -195,6 +204,8 @@ def absolute_density(
         high=turn(relative.high),
         region_low=turn(relative.region_low),
         region_high=turn(relative.region_high),
+        equivalence_low=turn(relative.equivalence_low),
+        equivalence_high=turn(relative.equivalence_high),
         sdc=turn(relative.sdc),
         kind=relative.kind,
         unit=_unit(name),
@@ -204,7 +215,8 @@ def absolute_density(
 
 
 def undefined(name: str) -> Figure:
-    return Figure(None, None, None, None, None, None, "patch", _unit(name), 0)
+    """Return a figure without numbers: there was nothing to divide by."""
+    return Figure(None, None, None, None, None, None, None, None, "patch", _unit(name), 0)
 
 
 def _to_figure(name: str, working: float) -> float:

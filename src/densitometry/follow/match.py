@@ -26,7 +26,8 @@ class MatchSettings:
     Attributes:
         place_sd_um: least standard deviation of the distance of a hair from itself, per axis.
         leave_alone_nats: a pair that costs more stays unlinked; 8 nats are 4 standard deviations of place.
-        direction_weight: nats for a hair that points the other way, twice this at most.
+        direction_sd_rad: change of direction that costs half a nat.
+        direction_cap_nats: no change of direction costs more: hairs do come to lie otherwise.
         diameter_log_sd: change of diameter, on the log scale, that costs half a nat.
         diameter_cap_nats: no change of diameter costs more: hairs do thicken.
         near_um: two unlinked hairs closer than this may be one hair whose root was misplaced.
@@ -34,9 +35,10 @@ class MatchSettings:
     """
 
     place_sd_um: float = 28.0
-    leave_alone_nats: float = 8.0
-    direction_weight: float = 1.5
-    diameter_log_sd: float = 0.3
+    leave_alone_nats: float = 7.0
+    direction_sd_rad: float = 0.25
+    direction_cap_nats: float = 2.0
+    diameter_log_sd: float = 0.15
     diameter_cap_nats: float = 1.5
     near_um: float = 200.0
     least_confidence: float = 0.4
@@ -49,7 +51,7 @@ class Links:
     Attributes:
         baseline, followup: (n,) row in each patch, -1 where there is no hair.
         status: (n,) "matched", "gained", "lost" or "uncertain".
-        distance_um: (n,) between the follow-up's root and where the baseline's root lies there; NaN for a single.
+        distance_um: (n,) from the follow-up's root to where the baseline's lies there; NaN for a single.
         place_um: (n, 2) place on the baseline's skin.
         shared: (n,) lies on the skin that both pictures show; only these enter a change.
         opening: (n,) number of the follicular opening of the place, counted over both visits.
@@ -76,7 +78,8 @@ def link_hairs(
     Hairs outside the shared skin appear only when matched. A refused registration gives no rows.
 
     Args:
-        baseline, followup: the patches that were registered.
+        baseline: the earlier patch.
+        followup: the later patch.
         registration: of these two.
         settings: what makes two roots the same hair.
     """
@@ -128,7 +131,8 @@ def _cost(
     common = 0.0
     if matched is not None and len(matched):
         common = float(np.angle(np.exp(1j * difference[matched[:, 0], matched[:, 1]]).mean()))
-    direction = settings.direction_weight * (1.0 - np.cos(difference - common))
+    turn = np.angle(np.exp(1j * (difference - common)))
+    direction = np.minimum(0.5 * (turn / settings.direction_sd_rad) ** 2, settings.direction_cap_nats)
     ratio = (
         np.log(np.maximum(followup.diameter_um, 1.0))[None, :]
         - np.log(np.maximum(baseline.diameter_um, 1.0))[:, None]

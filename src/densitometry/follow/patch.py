@@ -1,4 +1,4 @@
-"""What following needs to know about one picture: hairs with their roots in µm, and the field they were seen in."""
+"""What following needs to know about one picture: hairs with their roots in µm, and the field."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Field:
         return np.array([(left + right) / 2, (top + bottom) / 2])
 
     def contains(self, points_um: FloatArray) -> BoolArray:
-        """Tell for (N, 2) points [x, y] [µm] whether they lie on a True cell; False outside the grid and for NaN."""
+        """Tell for (N, 2) points [x, y] [µm] whether they lie on a True cell; False outside the grid."""
         cells = np.floor((np.asarray(points_um) - np.array(self.extent_um[:2])) / self.cell_um)
         rows, columns = self.mask.shape
         inside = (cells >= 0).all(axis=1) & (cells[:, 0] < columns) & (cells[:, 1] < rows)
@@ -70,7 +70,7 @@ class Field:
     def cells_um(self) -> FloatArray:
         """Return the centres of the True cells, (M, 2) [x, y] [µm]."""
         rows, columns = np.nonzero(self.mask)
-        return np.column_stack([columns, rows]) * self.cell_um + np.array(self.origin_um)
+        return np.asarray(np.column_stack([columns, rows]) * self.cell_um + np.array(self.origin_um))
 
     def eroded(self, margin_um: float) -> Field:
         """Return the field without what lies closer than `margin_um` to its border."""
@@ -178,7 +178,7 @@ class MeasuredPicture(Protocol):
 
 
 def patch_of(analysis: MeasuredPicture, errors: DetectionErrors | None = None) -> Patch:
-    """Return what following needs of an analysed picture; hairs whose root is not in the picture are left out.
+    """Return what following needs of an analysed picture; hairs without a root in it are left out.
 
     Args:
         analysis: the analysis of one picture.
@@ -211,7 +211,7 @@ def patch_of(analysis: MeasuredPicture, errors: DetectionErrors | None = None) -
         length_known=rows["tip_x_um"].notna().to_numpy(),
         count_weight=_floats(rows, "count_weight"),
         resolved=np.array(["below_resolution" not in words for words in flags], dtype=bool),
-        unit_id=unit.fillna(-1).to_numpy(np.int64),
+        unit_id=np.asarray(unit.fillna(-1), dtype=np.int64),
         confidence=np.array(
             [
                 (1.0 if sure else UNSURE_ROOT_CONFIDENCE) * (0.5 if "uncertain_hair" in words else 1.0)
@@ -227,7 +227,7 @@ def patch_of(analysis: MeasuredPicture, errors: DetectionErrors | None = None) -
 
 
 def start_direction(line_um: FloatArray, reach_um: float = DIRECTION_REACH_UM) -> float:
-    """Return the direction [rad] of the first `reach_um` of a (N, 2) line, root first; 0 for a single point."""
+    """Return the direction [rad] of the first `reach_um` of a (N, 2) line; 0 for a single point."""
     if len(line_um) < 2:  # noqa: PLR2004
         return 0.0
     steps = np.linalg.norm(np.diff(line_um, axis=0), axis=1)

@@ -42,7 +42,7 @@ class RegisterSettings:
             Calibrated on pairs of unrelated scalps: see tests/truth/test_follow.py.
         least_share: share of the openings that could meet and must; keeps large dense fields, in which chance
             meetings add up, as safe as small ones.
-        border_um: skin this close to the border of either picture is not compared: a root there may be cut off.
+        border_um: skin this close to the border of either picture is not compared: roots may be cut off.
         support_sigma_um: the deformation is trusted where its standard error is below this.
     """
 
@@ -136,7 +136,7 @@ class Registration:
     def grid_px(
         self, baseline_um_per_px: float, followup_um_per_px: float
     ) -> list[tuple[list[float], list[float] | None]]:
-        """Return the 63 places of the grid, row by row: [x, y] in the baseline and in the follow-up or None."""
+        """Return the grid row by row: 63 times [x, y] in the baseline and in the follow-up, or None."""
         if self.grid_um is None:
             return []
         rows: list[tuple[list[float], list[float] | None]] = []
@@ -153,7 +153,8 @@ def register(baseline: Patch, followup: Patch, settings: RegisterSettings | None
     gentle bending; the place kept must bring more openings together than the best place in unrelated skin.
 
     Args:
-        baseline, followup: hairs with roots, in each picture's stated scale.
+        baseline: hairs with roots, in the picture's stated scale.
+        followup: the same of the later picture.
         settings: how far to look and how much evidence is needed.
     """
     settings = settings or RegisterSettings()
@@ -173,12 +174,12 @@ def register(baseline: Patch, followup: Patch, settings: RegisterSettings | None
         for look in looks[:3]
         if look.surprise > CLOSE_SECOND * looks[0].surprise
     ]
-    fits = [fit for fit in fits if fit is not None]
-    if not fits:
+    found = [fit for fit in fits if fit is not None]
+    if not found:
         return Registration(
             "refused", "not_the_same_skin", "No place was found where the hairs fall together."
         )
-    fit = max(fits, key=lambda f: f.agreement.surprise)
+    fit = max(found, key=lambda f: f.agreement.surprise)
     evidence = _weigh(fit, here, there, _log_tried(*fields, settings.search), settings.least_evidence)
     if evidence.total < evidence.needed or evidence.met < settings.least_share * evidence.possible:
         return _refusal(evidence)
@@ -241,7 +242,7 @@ def _direction_nats(turned_rad: FloatArray, seen_rad: FloatArray) -> float:
     """Weigh whether directions agree opening by opening, beyond what a common lie of all hairs explains.
 
     Compares the mean cosine of the true pairing with its distribution over all re-pairings, whose mean and
-    variance are exact (Hoeffding 1951, doi:10.1214/aoms/1177729545); only support counts, and no more than the cap.
+    variance are exact (Hoeffding 1951, doi:10.1214/aoms/1177729545). Only support counts, up to the cap.
     """
     n = len(turned_rad)
     if n < 5:  # noqa: PLR2004 (too few to tell)

@@ -1,4 +1,4 @@
-"""How far two captures of unchanged skin differ: a shipped prior, the study's own replicates, a person's own."""
+"""How far two captures of unchanged skin differ: shipped prior, a study's replicates, a person's own."""
 
 from __future__ import annotations
 
@@ -55,15 +55,15 @@ def prior(sd: float, df: float) -> Repeatability:
 
 SAME_SKIN_PRIOR: Mapping[str, Repeatability] = MappingProxyType(
     {
-        "density_change_pct": prior(0.028, 40.0),
-        "terminal_density_change_pct": prior(0.030, 40.0),
+        "density_change_pct": prior(0.031, 40.0),
+        "terminal_density_change_pct": prior(0.036, 40.0),
         "mean_diameter_change_um": prior(0.9, 40.0),
-        "vellus_fraction_change": prior(0.014, 40.0),
-        "cumulative_thickness_change_pct": prior(0.032, 40.0),
+        "vellus_fraction_change": prior(0.012, 40.0),
+        "cumulative_thickness_change_pct": prior(0.034, 40.0),
     }
 )
-"""Captures of one skin compared over the shared area: re-captures simulated as tables (3 % missed, 3 % false hairs,
-3 µm per diameter, about 80 shared hairs). To be replaced by a study's own replicates as they come in."""
+"""Captures of one skin compared over the shared area: re-captures simulated as tables (3 % missed,
+3 % false hairs, 3 µm per diameter, about 70 shared hairs); a study's replicates take over as they come."""
 PRIOR_SOURCE = "simulated re-captures"
 
 

@@ -1,4 +1,4 @@
-"""One scalp at several visits: hair cycle, shedding, regrowth, thickening, cutting, re-positioning; identities known."""
+"""One scalp at several visits: shed, regrown, thickened, cut, re-positioned; identities known."""
 
 from __future__ import annotations
 

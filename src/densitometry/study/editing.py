@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from densitometry.capture.suffixes import PICTURE_SUFFIXES
 from densitometry.errors import ScaleError, StudyEditError, StudyLayoutError, UnreadableImageError
 from densitometry.study import cells, columns, sidecars
 from densitometry.study.changes import Change
 from densitometry.study.check import file_digest
 from densitometry.study.code_lists import MODALITIES
-from densitometry.study.entities import PICTURE_SUFFIXES
 from densitometry.study.layout import DESCRIPTION
 from densitometry.study.names import WHOLE_HEAD
 from densitometry.study.records import read_diagnoses

@@ -12,7 +12,6 @@ from densitometry.study.codes import Agent, Diagnosis
 from densitometry.study.problems import Problem
 from densitometry.study.tables import TableForm
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 RECIPIENT, DONOR = "recipient", "donor"
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
+from densitometry.capture.suffixes import PICTURE_SUFFIXES
 from densitometry.errors import ScaleError, StudyKeyError, StudyLayoutError, TableError
 from densitometry.study import sidecars
 from densitometry.study.code_lists import MODALITIES
-from densitometry.study.entities import PICTURE_SUFFIXES, Participant, Picture, Session
+from densitometry.study.entities import Participant, Picture, Session
 from densitometry.study.names import WHOLE_HEAD
 from densitometry.study.problems import Problem
 from densitometry.study.records import RowReader, read_participant, read_session

@@ -7,11 +7,12 @@ import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from densitometry.capture.suffixes import PICTURE_SUFFIXES
 from densitometry.errors import DensitometryError, ScaleError, StudyLayoutError, TableError
 from densitometry.report.folders import PARTIAL_PREFIX
 from densitometry.study import names, sidecars
 from densitometry.study.cells import label
-from densitometry.study.entities import PICTURE_SUFFIXES, Picture
+from densitometry.study.entities import Picture
 from densitometry.study.problems import Prevents, Problem, from_error, problem
 from densitometry.study.sidecars import Sidecar
 

@@ -1,6 +1,6 @@
-"""Follow hairs through the lifted centre-line maps: by direction, with bounded curvature and an angle-aware memory.
+"""Follow hairs through the lifted centre-line maps: by direction, with bounded curvature.
 
-Crossing hairs live in different orientation bins, so a follower passes through a crossing as if it were alone.
+Crossing hairs live in different orientation bins, so a follower passes a crossing as if it were alone.
 All lengths here are pixels of the detection grid.
 """
 
@@ -37,7 +37,6 @@ class FollowSettings:
         max_turn_rad_per_px: bound on curvature.
         min_length_px: shorter curves are dropped.
         min_new_px: least length along which a curve runs where no stronger curve ran before it.
-        min_new_fraction: the same as a fraction of its length.
         cover_px: least half width of the strip around a followed curve in which no parallel curve may start.
         cover_share: the same as a share of the half width of the shaft.
     """
@@ -48,19 +47,18 @@ class FollowSettings:
     max_turn_rad_per_px: float = 0.04
     min_length_px: float = 12.0
     min_new_px: float = 10.0
-    min_new_fraction: float = 0.4
     cover_px: float = 1.6
     cover_share: float = 0.8
 
 
-@njit(cache=True, inline="always")  # type: ignore[misc]
+@njit(cache=True, inline="always")
 def _window(theta: float, k: int) -> float:
     """Weight of bin k for direction theta: 1 within 15°, 0 beyond 45°."""
     delta = abs((theta - k * _BIN_RAD + math.pi / 2) % math.pi - math.pi / 2)
     return min(1.0, max(0.0, 1.5 - delta / _BIN_RAD))
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
     """Evidence of a centre line through (x, y) along theta, from maps (h, w, bins)."""
     h, w, bins = lifted.shape
@@ -78,7 +76,7 @@ def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
     return min(total, 1.0)
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _ahead(lifted: Floats, x: float, y: float, theta: float) -> float:
     """Mean evidence at four places ahead."""
     c, s = math.cos(theta), math.sin(theta)
@@ -88,9 +86,15 @@ def _ahead(lifted: Floats, x: float, y: float, theta: float) -> float:
     return total / 4.0
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _follow(
-    lifted: Floats, x: float, y: float, theta: float, stop: float, max_gap: float, max_turn: float,
+    lifted: Floats,
+    x: float,
+    y: float,
+    theta: float,
+    stop: float,
+    max_gap: float,
+    max_turn: float,
     out: Floats,
 ) -> int:
     """Walk from (x, y) along theta; write x, y, evidence, theta; return the number of points written."""
@@ -136,9 +140,9 @@ def _follow(
     return n
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _seeds(lifted: Floats, least: float) -> Floats:
-    """Ridge points (x, y, theta, evidence): maxima across the dominant direction of each orientation group."""
+    """Ridge points (x, y, theta, evidence): maxima across the dominant direction."""
     h, w, bins = lifted.shape
     found = []
     for y in range(1, h - 1):
@@ -153,7 +157,9 @@ def _seeds(lifted: Floats, least: float) -> Floats:
                 if here < least:
                     continue
                 nx, ny = -math.sin(theta), math.cos(theta)
-                if here < evidence(lifted, x - nx, y - ny, theta) or here <= evidence(lifted, x + nx, y + ny, theta):
+                if here < evidence(lifted, x - nx, y - ny, theta) or here <= evidence(
+                    lifted, x + nx, y + ny, theta
+                ):
                     continue
                 total = 0.0
                 for j in range(bins):
@@ -167,18 +173,20 @@ def _seeds(lifted: Floats, least: float) -> Floats:
     return out
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _is_covered(visited: NDArray[np.uint8], x: float, y: float, theta: float) -> bool:
     h, w, bins = visited.shape
     px, py = int(round(x)), int(round(y))
     if not (0 <= px < w and 0 <= py < h):
         return False
-    return visited[py, px, int(round(theta / _BIN_RAD)) % bins] > 0
+    return bool(visited[py, px, int(round(theta / _BIN_RAD)) % bins] > 0)
 
 
-@njit(cache=True)  # type: ignore[misc]
-def _cover(visited: NDArray[np.uint8], points: Floats, half_width: Floats, least: float, share: float) -> None:
-    """Remember a followed line: a strip around it, as wide as a share of its shaft, in three orientation bins."""
+@njit(cache=True)
+def _cover(
+    visited: NDArray[np.uint8], points: Floats, half_width: Floats, least: float, share: float
+) -> None:
+    """Remember a followed line: a strip as wide as a share of its shaft, in three bins."""
     h, w, bins = visited.shape
     for i in range(len(points)):
         hy = min(half_width.shape[0] - 1, max(0, int(points[i, 1] / 2)))
@@ -194,10 +202,18 @@ def _cover(visited: NDArray[np.uint8], points: Floats, half_width: Floats, least
                         visited[py, px, j % bins] = 1
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _follow_all(
-    lifted: Floats, half_width: Floats, seeds: Floats, stop: float, max_gap: float, max_turn: float,
-    min_length: float, min_new: float, min_new_fraction: float, cover_px: float, cover_share: float,
+    lifted: Floats,
+    half_width: Floats,
+    seeds: Floats,
+    stop: float,
+    max_gap: float,
+    max_turn: float,
+    min_length: float,
+    min_new: float,
+    cover_px: float,
+    cover_share: float,
 ) -> tuple[Floats, NDArray[np.int64]]:
     visited = np.zeros(lifted.shape, np.uint8)
     forward = np.zeros((_MAX_POINTS, 4))
@@ -213,7 +229,11 @@ def _follow_all(
         n = nf + nb + 1
         line = np.zeros((n, 5))
         for i in range(nb):
-            line[i, 0], line[i, 1], line[i, 2] = backward[nb - 1 - i, 0], backward[nb - 1 - i, 1], backward[nb - 1 - i, 2]
+            line[i, 0], line[i, 1], line[i, 2] = (
+                backward[nb - 1 - i, 0],
+                backward[nb - 1 - i, 1],
+                backward[nb - 1 - i, 2],
+            )
             line[i, 3] = backward[nb - 1 - i, 3] - math.pi
         line[nb, 0], line[nb, 1], line[nb, 2], line[nb, 3] = x, y, seeds[s, 3], theta
         line[nb + 1 :, :4] = forward[:nf]
@@ -223,7 +243,7 @@ def _follow_all(
                 new += 1
                 line[i, 4] = 1.0
         _cover(visited, line[nb : nb + 1], half_width, cover_px, 0.0)
-        if n < min_length or new < min_new or new < min_new_fraction * n:
+        if n < min_length or new < min_new:
             continue
         _cover(visited, line, half_width, cover_px, cover_share)
         chunks.append(line)
@@ -248,7 +268,7 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
         settings: see `FollowSettings`.
 
     Returns:
-        Curves (N, 5), points about 1 px apart: x, y, evidence, direction [rad], 1 where new (not already run along).
+        Curves (N, 5), points about 1 px apart: x, y, evidence, direction [rad], 1 where new.
     """
     maps = np.ascontiguousarray(lifted.transpose(1, 2, 0), dtype=np.float32)
     seeds = _seeds(maps, settings.seed_evidence)
@@ -258,9 +278,15 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
     strength = np.round(seeds[:, 3], 2)
     order = np.lexsort((seeds[:, 0], seeds[:, 1], -strength))
     pool, sizes = _follow_all(
-        maps, np.ascontiguousarray(half_width_px, dtype=np.float32), seeds[order],
-        settings.stop_evidence, settings.max_gap_px, settings.max_turn_rad_per_px,
-        settings.min_length_px, settings.min_new_px, settings.min_new_fraction,
-        settings.cover_px, settings.cover_share,
+        maps,
+        np.ascontiguousarray(half_width_px, dtype=np.float32),
+        seeds[order],
+        settings.stop_evidence,
+        settings.max_gap_px,
+        settings.max_turn_rad_per_px,
+        settings.min_length_px,
+        settings.min_new_px,
+        settings.cover_px,
+        settings.cover_share,
     )
     return [np.array(part) for part in np.split(pool, np.cumsum(sizes)[:-1])] if len(sizes) else []

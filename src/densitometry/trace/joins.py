@@ -1,6 +1,6 @@
 """Join the pieces of a hair that something hides in the middle, the likeliest pairs of the picture first.
 
-A piece that stops where no end was seen, in line with another such piece, of the same width, is the same hair.
+A piece that stops where no end was seen, in line with another such piece of its width, is the same hair.
 All lengths are pixels of the detection grid.
 """
 
@@ -55,10 +55,17 @@ def _open_ends(segments: list[Segment], settings: JoinSettings) -> list[_End]:
     for number, segment in enumerate(segments):
         half = float(np.median(segment.half_width))
         reach = min(_TANGENT_POINTS, len(segment.points) - 1)
-        for is_root, cut, evidence in ((True, segment.root_cut, segment.root_end), (False, segment.tip_cut, segment.tip_end)):
+        for is_root, cut, evidence in (
+            (True, segment.root_cut, segment.root_end),
+            (False, segment.tip_cut, segment.tip_end),
+        ):
             if cut or evidence > settings.max_end:
                 continue
-            place, inner = (segment.points[0], segment.points[reach]) if is_root else (segment.points[-1], segment.points[-1 - reach])
+            place, inner = (
+                (segment.points[0], segment.points[reach])
+                if is_root
+                else (segment.points[-1], segment.points[-1 - reach])
+            )
             step = place - inner
             ends.append(_End(place, step / max(float(np.hypot(*step)), 1e-9), half, number, is_root))
     return ends
@@ -75,11 +82,17 @@ def _cost(a: _End, b: _End, settings: JoinSettings) -> float:
     if gap > 1.5:
         way = between / gap
         bend = max(
-            bend, math.acos(max(-1.0, min(1.0, float(a.outward @ way)))), math.acos(max(-1.0, min(1.0, -float(b.outward @ way))))
+            bend,
+            math.acos(max(-1.0, min(1.0, float(a.outward @ way)))),
+            math.acos(max(-1.0, min(1.0, -float(b.outward @ way)))),
         )
     if bend > settings.max_bend_rad:
         return 1.0
-    return 0.4 * gap / settings.max_gap_px + 0.3 * bend / settings.max_bend_rad + 0.29 * (ratio - 1) / (settings.max_width_ratio - 1)
+    return (
+        0.4 * gap / settings.max_gap_px
+        + 0.3 * bend / settings.max_bend_rad
+        + 0.29 * (ratio - 1) / (settings.max_width_ratio - 1)
+    )
 
 
 def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
@@ -95,9 +108,15 @@ def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
         points=np.vstack([first.points, bridge, second.points]),
         evidence=np.concatenate([first.evidence, np.zeros(steps), second.evidence]),
         half_width=np.concatenate([first.half_width, halves, second.half_width]),
-        score=first.score + second.score, root_margin=abs(sign),
-        root_cut=first.root_cut, tip_cut=second.tip_cut, root_end=first.root_end, tip_end=second.tip_end,
-        new_share=float(np.average([first.new_share, second.new_share], weights=[len(first.points), len(second.points)])),
+        score=first.score + second.score,
+        root_margin=abs(sign),
+        root_cut=first.root_cut,
+        tip_cut=second.tip_cut,
+        root_end=first.root_end,
+        tip_end=second.tip_end,
+        new_share=float(
+            np.average([first.new_share, second.new_share], weights=[len(first.points), len(second.points)])
+        ),
         shaft=float(np.average([first.shaft, second.shaft], weights=[len(first.points), len(second.points)])),
     )
     return whole if sign >= 0 else _turned(whole)
@@ -105,8 +124,14 @@ def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
 
 def _turned(s: Segment) -> Segment:
     return dataclasses.replace(
-        s, points=s.points[::-1], evidence=s.evidence[::-1], half_width=s.half_width[::-1],
-        root_cut=s.tip_cut, tip_cut=s.root_cut, root_end=s.tip_end, tip_end=s.root_end,
+        s,
+        points=s.points[::-1],
+        evidence=s.evidence[::-1],
+        half_width=s.half_width[::-1],
+        root_cut=s.tip_cut,
+        tip_cut=s.root_cut,
+        root_end=s.tip_end,
+        tip_end=s.root_end,
     )
 
 
@@ -117,7 +142,11 @@ def _join_once(segments: list[Segment], settings: JoinSettings) -> list[Segment]
         return segments
     places = np.array([e.place for e in ends])
     near = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1)) <= settings.max_gap_px
-    pairs = [(_cost(ends[i], ends[j], settings), int(i), int(j)) for i, j in zip(*np.nonzero(near), strict=True) if i < j]
+    pairs = [
+        (_cost(ends[i], ends[j], settings), int(i), int(j))
+        for i, j in zip(*np.nonzero(near), strict=True)
+        if i < j
+    ]
     joined: dict[int, Segment | None] = {}
     for cost, i, j in sorted(pairs):
         a, b = ends[i], ends[j]

@@ -66,7 +66,7 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
     """
     logs = np.log(np.asarray(linear, np.float32) + DARK_LIGHT)
     weight = valid.astype(np.float32)
-    contrast = logs - local_mean(logs, weight, window_px)
+    contrast: NDArray[np.float32] = logs - local_mean(logs, weight, window_px)
     np.clip(contrast, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast)
     contrast *= weight[..., None]
     return contrast

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ORIENTATIONS = 6
-"""Number of orientation bins of the lifted centre lines over 180°; crossings above 30° live in different bins."""
+"""Orientation bins of the lifted centre lines over 180°; crossings above 30° live in different bins."""
 HALF_CHANNELS = 6
 """Maps on the half-resolution grid: root, tip, direction x, direction y, log half width, shaft."""
 

@@ -1,6 +1,7 @@
 """The learned detector: a compact convolutional network, trained on this project's simulator alone.
 
-It reads log contrast on the detection grid (8 µm in training) and says where centre lines run, in which direction, and where they end.
+It reads log contrast on the detection grid (8 µm in training) and says where centre lines run, in which
+direction, and where they end.
 Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
 
@@ -29,7 +30,7 @@ WEIGHTS = Path(__file__).with_name("hairnet.onnx")
 
 @lru_cache(maxsize=1)
 def _session(path: str) -> Any:
-    import onnxruntime  # noqa: PLC0415  (slow to import, needed only here)
+    import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # the same sums in the same order, whatever the machine

@@ -1,7 +1,8 @@
-"""Cross-sections of shafts in linear light: sampled across each hair at full resolution and fitted by a blurred bar.
+"""Cross-sections of shafts in linear light: sampled across each hair, fitted by a blurred bar.
 
-A shaft is a bar with two edges seen through a Gaussian point spread. Blur adds up in linear light, so that is where
-the bar is fitted; the bright streak along a shaft lies inside the bar and is left out of the fit of wide shafts.
+A shaft is a bar with two edges seen through a Gaussian point spread. Blur adds up in linear light, so that is
+where the bar is fitted; the bright streak along a shaft lies inside the bar and is left out of the fit of
+wide shafts.
 All lengths are native pixels.
 """
 
@@ -22,9 +23,16 @@ SAMPLE_STEP_PX = 0.5
 """Distance of samples across a shaft."""
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def sample_profiles(
-    pixels: Floats, table: Floats, x: Floats, y: Floats, nx: Floats, ny: Floats, n_side: int, along: float,
+    pixels: Floats,
+    table: Floats,
+    x: Floats,
+    y: Floats,
+    nx: Floats,
+    ny: Floats,
+    n_side: int,
+    along: float,
 ) -> Floats:
     """Sample linear light across hairs, averaged over a short stretch along them.
 
@@ -74,17 +82,17 @@ def sample_profiles(
     return out
 
 
-@njit(cache=True, inline="always")  # type: ignore[misc]
+@njit(cache=True, inline="always")
 def _cdf(z: float) -> float:
     return 0.5 * (1.0 + math.erf(z / _ROOT_TWO))
 
 
-@njit(cache=True, inline="always")  # type: ignore[misc]
+@njit(cache=True, inline="always")
 def _pdf(z: float) -> float:
     return 0.3989422804014327 * math.exp(-0.5 * z * z)
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _solve(a: Floats, b: Floats, n: int) -> bool:
     """Gauss-Jordan elimination with pivoting, in place, of a small n × n system; False if singular."""
     for i in range(n):
@@ -109,10 +117,18 @@ def _solve(a: Floats, b: Floats, n: int) -> bool:
     return True
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def fit_bar(
-    values: Floats, first: int, last: int, centre: float, half_width: float, sigma: float,
-    see_left: bool, see_right: bool, free_sigma: bool, result: Floats,
+    values: Floats,
+    first: int,
+    last: int,
+    centre: float,
+    half_width: float,
+    sigma: float,
+    see_left: bool,
+    see_right: bool,
+    free_sigma: bool,
+    result: Floats,
 ) -> bool:
     """Fit a blurred bar to samples first..last of one profile.
 

@@ -33,18 +33,22 @@ class SegmentSettings:
         price: cost of a hair.
         least_score: hairs scoring less are dropped.
         min_length_px: shorter hairs are dropped.
+        min_new_px: least length of a hair along which no stronger curve ran.
+        min_new_fraction: the same as a fraction of its length.
         end_peak: least end evidence at a place where a curve may be cut.
     """
 
     base_evidence: float = 0.3
-    shared_share: float = 0.25
+    shared_share: float = 0.1
     direction_gain: float = 0.25
     end_gain: float = 6.0
-    cut_end_gain: float = 3.0
-    price: float = 14.0
+    cut_end_gain: float = 6.0
+    price: float = 12.0
     least_score: float = 2.0
     min_length_px: float = 12.0
     end_peak: float = 0.15
+    min_new_px: float = 9.0
+    min_new_fraction: float = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,19 @@ class Segment:
 
 def sample(plane: Floats, x: Floats, y: Floats) -> Floats:
     """Bilinear samples of a plane at points; coordinates beyond the edge read the edge."""
-    out = cv2.remap(np.asarray(plane, np.float32), x.astype(np.float32), y.astype(np.float32),
-                    cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    out = cv2.remap(
+        np.asarray(plane, np.float32),
+        x.astype(np.float32),
+        y.astype(np.float32),
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     return np.asarray(out, np.float64).ravel()
 
 
 def _extend(curve: Floats, by: int) -> Floats:
     """Lengthen a curve straight on at both ends, so that end evidence just beyond it is seen."""
+
     def beyond(point: Floats, sign: float) -> Floats:
         steps = np.arange(1, by + 1)
         more = np.zeros((by, curve.shape[1]))
@@ -108,7 +118,16 @@ def _peaks(ends: Floats, least: float) -> list[int]:
     return found
 
 
-def cut_curve(curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], settings: SegmentSettings) -> list[Segment]:
+def _leaves(new: Floats) -> list[int]:
+    """Places where a curve meets or leaves a stronger one: a hair may end there unseen."""
+    inside = np.convolve(new, np.ones(5) / 5, "same") > 0.5
+    changes = np.flatnonzero(np.diff(inside.astype(int)))
+    return [int(i) for i in changes if 5 < i < len(new) - 6]
+
+
+def cut_curve(
+    curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], settings: SegmentSettings
+) -> list[Segment]:
     """Cut one followed curve into hairs.
 
     Args:
@@ -125,14 +144,27 @@ def cut_curve(curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], setti
     x, y = line[:, 0], line[:, 1]
     hx, hy = (x - 0.5) / 2, (y - 0.5) / 2
     root, tip = sample(maps.root, hx, hy), sample(maps.tip, hx, hy)
-    along = np.cos(line[:, 3]) * sample(maps.direction[0], hx, hy) + np.sin(line[:, 3]) * sample(maps.direction[1], hx, hy)
+    along = np.cos(line[:, 3]) * sample(maps.direction[0], hx, hy) + np.sin(line[:, 3]) * sample(
+        maps.direction[1], hx, hy
+    )
     share = np.where(line[:, 4] > 0, 1.0, settings.shared_share)
     gain = np.concatenate([[0.0], np.cumsum((line[:, 2] - settings.base_evidence) * share)])
-    agree = np.concatenate([[0.0], np.cumsum(np.clip(along, -1, 1) * line[:, 2] * share)]) * settings.direction_gain
+    agree = (
+        np.concatenate([[0.0], np.cumsum(np.clip(along, -1, 1) * line[:, 2] * share)])
+        * settings.direction_gain
+    )
+    fresh = np.concatenate([[0.0], np.cumsum(line[:, 4])])
     h, w = valid.shape
     px, py = np.clip(np.round(x).astype(int), 0, w - 1), np.clip(np.round(y).astype(int), 0, h - 1)
     outside = (valid[py, px] == 0) | (x < 1.5) | (y < 1.5) | (x > w - 2.5) | (y > h - 2.5)
-    places = sorted(set(_peaks(root, settings.end_peak) + _peaks(tip, settings.end_peak) + [reach, len(line) - 1 - reach]))
+    places = sorted(
+        set(
+            _peaks(root, settings.end_peak)
+            + _peaks(tip, settings.end_peak)
+            + _leaves(line[:, 4])
+            + [reach, len(line) - 1 - reach]
+        )
+    )
     border = [bool(outside[max(0, i - 3) : i + 4].any()) for i in places]
     m = len(places)
     best = np.zeros(m + 1)
@@ -142,7 +174,9 @@ def cut_curve(curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], setti
         best[b + 1] = best[b]
         for a in range(b):
             length = places[b] - places[a]
-            if length < settings.min_length_px:
+            own = fresh[places[b]] - fresh[places[a]]
+            needed = max(settings.min_new_px, settings.min_new_fraction * length)
+            if length < settings.min_length_px or own < needed:
                 continue
             body = gain[places[b]] - gain[places[a]] - settings.price
             turn = agree[places[b]] - agree[places[a]]
@@ -157,13 +191,21 @@ def cut_curve(curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], setti
                 best[b + 1] = best[a + 1] + total
                 choice[b + 1] = (a, ends[0] >= ends[1])
     either = np.maximum(root, tip)
-    ends = [1.0 if cut else float(either[max(0, i - 2) : i + 3].max()) for i, cut in zip(places, border, strict=True)]
+    ends = [
+        1.0 if cut else float(either[max(0, i - 2) : i + 3].max())
+        for i, cut in zip(places, border, strict=True)
+    ]
     return _collect(line, maps, places, border, ends, choice, pair)
 
 
 def _collect(
-    line: Floats, maps: EvidenceMaps, places: list[int], border: list[bool], ends: list[float],
-    choice: list[tuple[int, bool] | None], pair: dict[tuple[int, int], tuple[float, float]],
+    line: Floats,
+    maps: EvidenceMaps,
+    places: list[int],
+    border: list[bool],
+    ends: list[float],
+    choice: list[tuple[int, bool] | None],
+    pair: dict[tuple[int, int], tuple[float, float]],
 ) -> list[Segment]:
     hairs: list[Segment] = []
     b = len(places) - 1
@@ -179,11 +221,20 @@ def _collect(
         hx, hy = (part[:, 0] - 0.5) / 2, (part[:, 1] - 0.5) / 2
         scores = pair[a, b]
         first, last = (a, b) if forward else (b, a)
-        hairs.append(Segment(
-            points=part[:, :2].copy(), evidence=part[:, 2].copy(), half_width=sample(maps.half_width_px, hx, hy),
-            score=max(scores), root_margin=abs(scores[0] - scores[1]), root_cut=border[first], tip_cut=border[last],
-            root_end=ends[first], tip_end=ends[last],
-            new_share=float(part[:, 4].mean()), shaft=float(sample(maps.shaft, hx, hy).mean()),
-        ))
+        hairs.append(
+            Segment(
+                points=part[:, :2].copy(),
+                evidence=part[:, 2].copy(),
+                half_width=sample(maps.half_width_px, hx, hy),
+                score=max(scores),
+                root_margin=abs(scores[0] - scores[1]),
+                root_cut=border[first],
+                tip_cut=border[last],
+                root_end=ends[first],
+                tip_end=ends[last],
+                new_share=float(part[:, 4].mean()),
+                shaft=float(sample(maps.shaft, hx, hy).mean()),
+            )
+        )
         b = a
     return hairs[::-1]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.model import Trace, TraceResult
-from densitometry.trace.confidence import presence, root_probability
+from densitometry.trace.confidence import MISSED_PER_FOUND, presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import log_contrast, srgb_table, to_linear
@@ -71,15 +71,22 @@ def fuse(
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Put the width fitted to each cross-section and the width the maps expect together, by their precision.
 
-    A cross-section that contradicts the maps beyond doubt (a flake, a neighbour nobody traced) is not believed.
+    A cross-section that contradicts the maps beyond doubt (a flake, an untraced neighbour) is not believed.
 
     Returns:
         Widths, their standard errors, and where a cross-section took part and was free of other hairs.
     """
     doubt = settings.expected_error * expected + settings.expected_error_px
-    own = np.hypot(np.nan_to_num(profile.sigma, nan=np.inf), settings.section_error * expected + settings.section_error_px)
+    own = np.hypot(
+        np.nan_to_num(profile.sigma, nan=np.inf),
+        settings.section_error * expected + settings.section_error_px,
+    )
     apart = np.abs(np.nan_to_num(profile.width, nan=np.inf) - expected)
-    seen = np.isfinite(profile.width) & (apart < settings.believed_sigma * np.hypot(own, doubt)) & (own < 2 * doubt)
+    seen = (
+        np.isfinite(profile.width)
+        & (apart < settings.believed_sigma * np.hypot(own, doubt))
+        & (own < 2 * doubt)
+    )
     weight = np.where(seen, 1.0 / np.square(np.where(seen, own, 1.0)), 0.0)
     prior = 1.0 / np.square(doubt)
     width = (np.where(seen, profile.width, 0.0) * weight + expected * prior) / (weight + prior)
@@ -91,10 +98,13 @@ def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: 
     width, sigma, clear = fuse(profile, expected, settings)
     return Trace(
         points_px=np.stack([profile.x, profile.y], axis=1),
-        width_px=width, width_sigma_px=sigma, clear=clear,
+        width_px=width,
+        width_sigma_px=sigma,
+        clear=clear,
         root_probability=root_probability(segment),
         presence=presence(segment),
-        starts_inside=not segment.root_cut, ends_inside=not segment.tip_cut,
+        starts_inside=not segment.root_cut,
+        ends_inside=not segment.tip_cut,
         contrast=profile.contrast,
         flags=("bundled",) if not profile.clear.any() else (),
     )
@@ -105,7 +115,7 @@ def trace_hairs(pixels: NDArray[Any], valid: NDArray[np.bool_], options: TraceOp
 
     Args:
         pixels: (H, W, 3) uint8 or uint16 sRGB codes; drawn marks filled in.
-        valid: (H, W) bool, the field that may hold hair (drawn marks that were filled in count as valid here).
+        valid: (H, W) bool, the field that may hold hair; drawn marks that were filled in are part of it.
         options: settings in pixels.
 
     Returns:
@@ -131,4 +141,5 @@ def trace_hairs(pixels: NDArray[Any], valid: NDArray[np.bool_], options: TraceOp
         traces=tuple(traces),
         psf_sigma_px=float(np.median(psf)) if psf else options.width.assumed_psf_px,
         psf_source="edges of shafts" if psf else "assumed",
+        missed_per_found=MISSED_PER_FOUND if traces else 0.0,
     )

@@ -1,4 +1,6 @@
-"""Shaft width along each hair: blurred bars fitted to cross-sections, neighbours kept out, blur taken from nearby edges.
+"""Shaft width along each hair: blurred bars fitted to cross-sections, blur taken from nearby edges.
+
+Neighbours are kept out of the fits.
 
 All lengths are native pixels.
 """
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,9 +33,9 @@ class WidthSettings:
         assumed_psf_px: point spread where no edge can be seen.
         expected_error: relative standard error of the width expected from the evidence maps.
         expected_error_px: absolute part of it.
-        section_error: relative standard error of a cross-section beyond its own noise (streak, edge roughness).
+        section_error: relative standard error of a section beyond its own noise (streak, edge roughness).
         section_error_px: absolute part of it.
-        believed_sigma: a cross-section further than this from the expected width, in standard errors, is dropped.
+        believed_sigma: a section further than this from the expected width, in standard errors, is dropped.
     """
 
     station_px: float
@@ -49,7 +52,7 @@ class WidthSettings:
 
 @dataclass(frozen=True, slots=True)
 class WidthProfile:
-    """Widths of one hair at its stations: x, y, width, its standard error, whether both edges were seen alone."""
+    """Widths of one hair at its stations: x, y, width, its standard error, whether both edges stood alone."""
 
     x: Floats
     y: Floats
@@ -60,19 +63,34 @@ class WidthProfile:
     psf_px: float
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _neighbour_limits(
-    x: Floats, y: Floats, nx: Floats, ny: Floats, owner: NDArray[np.int64], half: Floats,
-    px: Floats, py: Floats, phalf: Floats, start: NDArray[np.int64], boxes: Floats, reach: float, near: float,
+    x: Floats,
+    y: Floats,
+    nx: Floats,
+    ny: Floats,
+    owner: NDArray[np.int64],
+    px: Floats,
+    py: Floats,
+    phalf: Floats,
+    start: NDArray[np.int64],
+    boxes: Floats,
+    reach: float,
+    near: float,
 ) -> tuple[Floats, Floats]:
-    """Free room on both sides of every station: offset of the nearest edge of another hair (signed), or ± reach."""
+    """Free room on both sides of every station: signed offset of the next hair, or ± reach."""
     left = np.full(len(x), -reach)
     right = np.full(len(x), reach)
     for s in range(len(x)):
         for k in range(len(start) - 1):
             if k == owner[s]:
                 continue
-            if x[s] < boxes[k, 0] - reach or x[s] > boxes[k, 2] + reach or y[s] < boxes[k, 1] - reach or y[s] > boxes[k, 3] + reach:
+            if (
+                x[s] < boxes[k, 0] - reach
+                or x[s] > boxes[k, 2] + reach
+                or y[s] < boxes[k, 1] - reach
+                or y[s] > boxes[k, 3] + reach
+            ):
                 continue
             for i in range(start[k], start[k + 1]):
                 dx, dy = px[i] - x[s], py[i] - y[s]
@@ -87,11 +105,18 @@ def _neighbour_limits(
     return left, right
 
 
-@njit(cache=True)  # type: ignore[misc]
+@njit(cache=True)
 def _fit_all(
-    values: Floats, half: Floats, left: Floats, right: Floats, sigma: Floats, free_sigma: bool, flank: float, out: Floats,
+    values: Floats,
+    half: Floats,
+    left: Floats,
+    right: Floats,
+    sigma: Floats,
+    free_sigma: bool,
+    flank: float,
+    out: Floats,
 ) -> None:
-    """Fit every profile; out rows: left edge, right edge, depth, sigma, error, residual, sides seen (0 = no fit)."""
+    """Fit every profile; out: left edge, right edge, depth, sigma, error, residual, sides (0 = no fit)."""
     n_side = (values.shape[1] - 1) // 2
     for s in range(len(values)):
         out[s, 6] = 0.0
@@ -143,7 +168,7 @@ def _project(profiles: Floats, half: Floats) -> tuple[Floats, float]:
 
 
 def _local_psf(x: Floats, y: Floats, psf: Floats, settings: WidthSettings) -> Floats:
-    """Point spread at each hair: weighted mean over hairs nearby that show edges, pulled to the assumed value."""
+    """Point spread at each hair: weighted mean of hairs nearby that show edges, and the assumed one."""
     seen = np.isfinite(psf)
     out = np.full(len(x), settings.assumed_psf_px)
     if not seen.any():
@@ -158,7 +183,11 @@ def _local_psf(x: Floats, y: Floats, psf: Floats, settings: WidthSettings) -> Fl
 
 
 def measure_widths(
-    pixels: NDArray[Any], table: Floats, lines: list[Floats], half_widths: list[Floats], settings: WidthSettings,
+    pixels: NDArray[Any],
+    table: Floats,
+    lines: list[Floats],
+    half_widths: list[Floats],
+    settings: WidthSettings,
 ) -> list[WidthProfile]:
     """Measure the width of every hair at stations along it.
 
@@ -174,26 +203,30 @@ def measure_widths(
     """
     if not lines:
         return []
-    parts = [_stations(line, half, settings.station_px) for line, half in zip(lines, half_widths, strict=True)]
+    parts = [
+        _stations(line, half, settings.station_px) for line, half in zip(lines, half_widths, strict=True)
+    ]
     start = np.concatenate([[0], np.cumsum([len(p[0]) for p in parts])]).astype(np.int64)
     x, y, nx, ny, half = (np.concatenate([p[i] for p in parts]) for i in range(5))
     owner = np.repeat(np.arange(len(parts)), np.diff(start))
     boxes = np.array([[p[0].min(), p[1].min(), p[0].max(), p[1].max()] for p in parts])
     reach = float(half.max()) + settings.flank_px + 2.5 * 3.0
-    left, right = _neighbour_limits(x, y, nx, ny, owner, half, x, y, half, start, boxes, reach, settings.station_px * 0.75 + 1.0)
+    left, right = _neighbour_limits(
+        x, y, nx, ny, owner, x, y, half, start, boxes, reach, settings.station_px * 0.75 + 1.0
+    )
     n_side = int(math.ceil(reach / SAMPLE_STEP_PX))
     profiles = sample_profiles(pixels, table, x, y, nx, ny, n_side, settings.along_px)
     values = np.empty(profiles.shape[:2])
     contrast = np.zeros(len(parts))
-    for k, (a, b) in enumerate(zip(start[:-1], start[1:], strict=True)):
+    for k, (a, b) in enumerate(pairwise(start)):
         values[a:b], contrast[k] = _project(profiles[a:b], half[a:b])
     psf = np.full(len(x), settings.assumed_psf_px)
     fits = np.zeros((len(x), 7))
     _fit_all(values, half, left, right, psf, True, settings.flank_px, fits)
     wide = (fits[:, 6] > 0) & (fits[:, 1] - fits[:, 0] > 4.0 * fits[:, 3]) & (fits[:, 3] < 5.0)
-    own_psf = np.array([
-        np.median(fits[a:b, 3][wide[a:b]]) if wide[a:b].sum() >= 5 else np.nan for a, b in zip(start[:-1], start[1:], strict=True)
-    ])
+    own_psf = np.array(
+        [np.median(fits[a:b, 3][wide[a:b]]) if wide[a:b].sum() >= 5 else np.nan for a, b in pairwise(start)]
+    )
     middle = (start[:-1] + start[1:]) // 2
     local = _local_psf(x[middle], y[middle], own_psf, settings)
     _fit_all(values, half, left, right, np.repeat(local, np.diff(start)), False, settings.flank_px, fits)
@@ -201,8 +234,13 @@ def measure_widths(
     clear = fits[:, 6] == 2.0
     return [
         WidthProfile(
-            x=x[a:b], y=y[a:b], width=width[a:b], sigma=np.where(np.isfinite(width[a:b]), fits[a:b, 4], np.nan),
-            clear=clear[a:b], contrast=float(contrast[k]), psf_px=float(local[k]),
+            x=x[a:b],
+            y=y[a:b],
+            width=width[a:b],
+            sigma=np.where(np.isfinite(width[a:b]), fits[a:b, 4], np.nan),
+            clear=clear[a:b],
+            contrast=float(contrast[k]),
+            psf_px=float(local[k]),
         )
-        for k, (a, b) in enumerate(zip(start[:-1], start[1:], strict=True))
+        for k, (a, b) in enumerate(pairwise(start))
     ]
