@@ -142,6 +142,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
     """Turn lengths on the scalp into pixels of the detection grid and of the picture."""
     grid_um = settings.grid_um
     return TraceOptions(
+        detector=settings.detector,
         grid_px=pixel_size.to_px(grid_um),
         follow=FollowSettings(
             seed_evidence=settings.seed_evidence,

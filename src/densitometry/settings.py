@@ -85,6 +85,9 @@ class TraceSettings:
     grid_um: float = key(
         8.0, "pixel size of the grid hairs are detected on; the network was trained on 8 [µm]", low=4, high=16
     )
+    detector: str = key(
+        "network", "what finds centre lines: learned or not", choices=("network", "classical")
+    )
     seed_evidence: float = key(
         0.5, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95
     )

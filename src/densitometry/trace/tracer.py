@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.model import Trace, TraceResult
+from densitometry.trace.classical import classical_maps
 from densitometry.trace.confidence import MISSED_PER_FOUND, presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.joins import JoinSettings, join_segments
@@ -27,11 +28,13 @@ class TraceOptions:
     """Everything tracing needs to know, in pixels.
 
     Attributes:
+        detector: "network" or "classical".
         grid_px: native pixels per pixel of the detection grid.
         follow, segment, join: settings on the detection grid.
         width: settings in native pixels.
     """
 
+    detector: str
     grid_px: float
     follow: FollowSettings
     segment: SegmentSettings
@@ -50,9 +53,10 @@ def to_grid(pixels: NDArray[Any], grid_px: float) -> tuple[NDArray[Any], tuple[f
     return cv2.resize(pixels, size, interpolation=how), (size[0] / w, size[1] / h)
 
 
-def find_evidence(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> EvidenceMaps:
+def find_evidence(pixels: NDArray[Any], valid: NDArray[np.bool_], detector: str = "network") -> EvidenceMaps:
     """Evidence maps of a picture (h, w, 3) that is on the detection grid already."""
-    return network_maps(log_contrast(to_linear(pixels), valid, CONTRAST_WINDOW_PX))
+    contrast = log_contrast(to_linear(pixels), valid, CONTRAST_WINDOW_PX)
+    return classical_maps(contrast) if detector == "classical" else network_maps(contrast)
 
 
 def find_segments(maps: EvidenceMaps, valid: NDArray[np.bool_], options: TraceOptions) -> list[Segment]:
@@ -123,7 +127,7 @@ def trace_hairs(pixels: NDArray[Any], valid: NDArray[np.bool_], options: TraceOp
     """
     grid, factor = to_grid(pixels, options.grid_px)
     grid_valid = cv2.resize(valid.astype(np.uint8), grid.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    segments = find_segments(find_evidence(grid, grid_valid), grid_valid, options)
+    segments = find_segments(find_evidence(grid, grid_valid, options.detector), grid_valid, options)
     scale = np.array(factor)
     lines = [(s.points + 0.5) / scale - 0.5 for s in segments]
     halves = [s.half_width * options.grid_px for s in segments]
