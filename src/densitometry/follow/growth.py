@@ -110,6 +110,9 @@ def phototrichogram(baseline: Patch, followup: Patch, links: Links, days: float)
         reason = f"hairs grew by {mixture.mean:.0f} µm, too little beside the error of a length"
         return Growth(len(rows), growth, unknown.growing_chance, rows, reason=reason)
     low, high = _share_interval(growth, mixture)
+    if low <= 0.0:
+        reason = "no hair clearly grew: there is nothing to set the resting ones against"
+        return Growth(len(rows), growth, unknown.growing_chance, rows, reason=reason)
     chance = _growing_chance(growth, mixture)
     return Growth(
         n=len(rows),
