@@ -59,6 +59,15 @@ def interpreter(environment: Path) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
+def source_digest() -> str:
+    """Return twelve digits that change with any line of this project's code: what a figure was made by."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "src" / "densitometry").rglob("*")):
+        if path.suffix in (".py", ".onnx", ".toml"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
 def one_thread() -> dict[str, str]:
     """Return this process's variables with every thread pool held at one thread."""
     return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1")}

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import ROOT
+from benchmarks.environment import ROOT, source_digest
 from benchmarks.pictures import KINDS
 from benchmarks.tools import DECODE, OURS, PEERS, Tool
 
@@ -97,7 +97,9 @@ def document(results: Mapping[str, Any]) -> str:
     parts = [HOW]
     for title, show in SIDE_BY_SIDE:
         head = ("picture", *(t.label for t in ran))
-        body = [(scales[kind], *(_cell(rows[t.name], show) for t in ran)) for kind, rows in kinds.items()]
+        body = [
+            (scales[kind], *(_cell(rows.get(t.name, {}), show) for t in ran)) for kind, rows in kinds.items()
+        ]
         parts += [f"### {title}", table(head, body)]
     for title, columns in (
         ("densitometry's own figures", OWN_FIGURES),
@@ -105,10 +107,15 @@ def document(results: Mapping[str, Any]) -> str:
     ):
         head = ("picture", *(name for name, _ in columns))
         body = [
-            (scales[kind], *(show(rows[OURS.name]) for _, show in columns)) for kind, rows in kinds.items()
+            (scales[kind], *(show(rows[OURS.name]) for _, show in columns))
+            for kind, rows in kinds.items()
+            if OURS.name in rows
         ]
         parts += [f"### {title}", table(head, body)]
-    parts += _speed(results["speed"], [DECODE, *ran])
+    timed = results["speed"]["pictures"].values()
+    parts += _speed(
+        results["speed"], [t for t in (DECODE, OURS, *PEERS) if any(t.name in rows for rows in timed)]
+    )
     parts += _failures(results)
     parts.append(_conditions(results))
     return "\n\n".join(parts) + "\n"
@@ -131,10 +138,10 @@ def _speed(speed: Mapping[str, Any], ran: Sequence[Tool]) -> list[str]:
     """Return the sections on time and memory."""
     parts = []
     for name, rows in speed["pictures"].items():
-        ours = rows[OURS.name].get("seconds")
+        ours = rows.get(OURS.name, {}).get("seconds")
         body = []
         for tool in ran:
-            row = rows[tool.name]
+            row = rows.get(tool.name, {})
             ratio = row["seconds"] / ours if ours and row.get("seconds") else None
             body.append(
                 (
@@ -145,7 +152,7 @@ def _speed(speed: Mapping[str, Any], ran: Sequence[Tool]) -> list[str]:
                     number(row, "peak_mb", 0),
                 )
             )
-        size = rows[OURS.name]
+        size = next(iter(rows.values()))
         parts.append(f"### Speed: {name} at {size['um_per_px']:g} µm/px, JPEG")
         parts.append(table(("tool", "seconds", "s per MP", "time / ours", "peak memory [MB]"), body))
     if speed["field"]:
@@ -192,9 +199,18 @@ def _conditions(results: Mapping[str, Any]) -> str:
     where = results["conditions"]
     packages = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
     note = " A quick run: too few and too small pictures to quote." if results["quick"] else ""
+    note += _older(results["accuracy"])
     if (where["load_before"] or 0.0) > BUSY_LOAD * where["cores"]:
         note += f" The machine was busy (load {where['load_before']:.1f}): read ratios, not seconds."
     return f"{where['system']}, {where['cores']} cores, Python {where['python']}; {packages}.{note}"
+
+
+def _older(kinds: Mapping[str, Mapping[str, Row]]) -> str:
+    """Return a sentence that names rows of a run in parts that were made by other code than the last one."""
+    made = {kind: rows[OURS.name].get("source") for kind, rows in kinds.items() if OURS.name in rows}
+    now = source_digest()
+    older = [kind for kind, source in made.items() if source != now]
+    return f" Made by an earlier state of the code: {', '.join(older)}." if older else ""
 
 
 def conditions() -> dict[str, Any]:

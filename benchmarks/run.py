@@ -14,7 +14,7 @@ import click
 import numpy as np
 
 from benchmarks import pictures, report, score, speed, tools
-from benchmarks.environment import ROOT, PeersUnavailableError, peers_python
+from benchmarks.environment import ROOT, PeersUnavailableError, peers_python, source_digest
 from benchmarks.pictures import KINDS, Kind, Picture
 from benchmarks.tools import OURS, PEERS, Run, Tool
 
@@ -45,6 +45,19 @@ SCHEMA = "densitometry.benchmark/1"
 )
 @click.option("--no-peers", is_flag=True, help="Only this project; docs/ is then left alone.")
 @click.option("--no-speed", is_flag=True, help="Accuracy only; docs/ is then left alone.")
+@click.option("--no-accuracy", is_flag=True, help="Speed only; docs/ is then left alone.")
+@click.option(
+    "--speed-of",
+    "speed_names",
+    type=click.Choice([k.name for k in speed.KINDS]),
+    multiple=True,
+    help="Time these pictures only; docs/ is then left alone.",
+)
+@click.option(
+    "--update",
+    is_flag=True,
+    help="A whole run in parts: put these figures into results.json and docs/ beside those already there.",
+)
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
@@ -63,14 +76,20 @@ def main(
     kind_names: tuple[str, ...],
     no_peers: bool,
     no_speed: bool,
+    no_accuracy: bool,
+    speed_names: tuple[str, ...],
+    update: bool,
     keep: Path | None,
     results: Path | None,
 ) -> None:
     """Render phantoms, run every tool on them, score against the truth, time, and print tables side by side.
 
-    A whole run rewrites benchmarks/results.json and the tables in docs/accuracy.md.
+    A whole run rewrites benchmarks/results.json and the tables in docs/accuracy.md; so does a part with
+    --update, which leaves the figures of other parts as they are.
     """
-    whole = not (quick or kind_names or no_peers or no_speed)
+    if quick and update:
+        raise click.UsageError("--quick pictures are too small to be kept: leave out --update")
+    whole = not (quick or kind_names or no_peers or no_speed or no_accuracy or speed_names)
     peers = () if no_peers else PEERS
     if peers:
         _prepare_peers()
@@ -82,27 +101,55 @@ def main(
             "schema": SCHEMA,
             "quick": quick,
             "conditions": report.conditions(),
-            "accuracy": measure_accuracy(
+            "accuracy": {}
+            if no_accuracy
+            else measure_accuracy(
                 kinds, (OURS, *peers), folder, 1 if quick else n_pictures, QUICK_SIZE_PX if quick else None
             ),
-            "speed": {"pictures": {}, "field": [], "start_up_s": None, "two_processes_ratio": None}
+            "speed": dict(speed.NOTHING_MEASURED)
             if no_speed
-            else speed.measure_speed(peers, folder / "speed", say, quick=quick),
+            else speed.measure_speed(peers, folder / "speed", say, names=speed_names, quick=quick),
         }
+    if update and RESULTS.exists():
+        found = merge(json.loads(RESULTS.read_text(encoding="utf-8")), found)
     text = report.document(found)
     click.echo(text)
-    target = results or (RESULTS if whole else None)
+    target = results or (RESULTS if whole or update else None)
     if target:
         target.write_text(
             json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n"
         )
         say(f"figures: {target}")
-    if whole:
+    if whole or update:
         report.write_document(text)
         say(f"tables: {report.DOCUMENT.relative_to(ROOT)}")
     if _ours_failed(found):
         say("this project failed on a picture: see 'Not measured'")
         sys.exit(1)
+
+
+def merge(before: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Return earlier figures with newer ones in their place, tool by tool; the newer run's conditions.
+
+    Figures of another schema are dropped whole: they mean something else.
+    """
+    if before.get("schema") != found["schema"]:
+        return found
+    kinds = {**before["accuracy"], **found["accuracy"]}
+    accuracy = {
+        kind.name: {**before["accuracy"].get(kind.name, {}), **found["accuracy"].get(kind.name, {})}
+        for kind in KINDS
+        if kind.name in kinds
+    }
+    old, new = before["speed"], found["speed"]
+    names = [kind.name for kind in speed.KINDS if kind.name in {**old["pictures"], **new["pictures"]}]
+    timed = {
+        **{key: new[key] or old[key] for key in speed.NOTHING_MEASURED},
+        "pictures": {
+            name: {**old["pictures"].get(name, {}), **new["pictures"].get(name, {})} for name in names
+        },
+    }
+    return {**found, "accuracy": accuracy, "speed": timed}
 
 
 def say(line: str) -> None:
@@ -161,6 +208,7 @@ def _pooled(done: Run, rendered: Sequence[Picture], out: Path) -> dict[str, Any]
     per_mp = [s / p.megapixels for s, p in zip(done.seconds, rendered, strict=True) if s is not None]
     return {
         **score.pool(scores),
+        "source": source_digest(),
         "seconds_per_mp": float(np.median(per_mp)) if per_mp else None,
         "failed": len(rendered) - len(measured),
         "error": next((error for error in done.errors if error is not None), None),
@@ -168,6 +216,7 @@ def _pooled(done: Run, rendered: Sequence[Picture], out: Path) -> dict[str, Any]
 
 
 def _ours_failed(found: dict[str, Any]) -> bool:
-    rows = [rows[OURS.name] for rows in found["accuracy"].values()]
-    timed = [rows[OURS.name] for rows in found["speed"]["pictures"].values()] + found["speed"]["field"]
+    rows = [rows[OURS.name] for rows in found["accuracy"].values() if OURS.name in rows]
+    timed = [rows[OURS.name] for rows in found["speed"]["pictures"].values() if OURS.name in rows]
+    timed += found["speed"]["field"]
     return any(row["failed"] for row in rows) or any(row["error"] for row in timed)

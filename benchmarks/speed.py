@@ -20,6 +20,13 @@ from benchmarks.environment import one_thread
 from benchmarks.pictures import Picture
 from benchmarks.tools import DECODE, OURS, Tool
 
+KINDS = (pictures.SMALL, pictures.LARGE)
+NOTHING_MEASURED: dict[str, Any] = {
+    "pictures": {},
+    "field": [],
+    "start_up_s": None,
+    "two_processes_ratio": None,
+}
 REPEATS = 3
 FIELD_FACTORS = (1 / 6, 1.0, 4.0)
 """Of the 12 MP picture: 2, 12 and 48 MP of the same scalp at the same scale."""
@@ -30,29 +37,40 @@ STARTS = 5
 Say = Callable[[str], None]
 
 
-def measure_speed(peers: Sequence[Tool], folder: Path, say: Say, *, quick: bool) -> dict[str, Any]:
-    """Return every speed figure, ready for JSON; quick leaves out the 12 MP picture."""
+def measure_speed(
+    peers: Sequence[Tool], folder: Path, say: Say, *, names: Sequence[str] = (), quick: bool = False
+) -> dict[str, Any]:
+    """Return every speed figure, ready for JSON.
+
+    Args:
+        peers: tools beside this project and `cv2.imread`.
+        folder: where pictures go.
+        say: tells what is going on.
+        names: pictures to time; none names all, and times larger fields and two processes as well.
+        quick: the small picture only, once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     warm_up = pictures.render(pictures.WARM_UP, 0, folder)
     repeats = 1 if quick else REPEATS
-    found: dict[str, Any] = {"pictures": {}, "field": [], "start_up_s": start_up_s()}
-    kinds = (pictures.SMALL,) if quick else (pictures.SMALL, pictures.LARGE)
-    for kind in kinds:
+    found = {**NOTHING_MEASURED, "pictures": {}, "field": [], "start_up_s": start_up_s()}
+    wanted = names or [kind.name for kind in (KINDS[:1] if quick else KINDS)]
+    for kind in (kind for kind in KINDS if kind.name in wanted):
         picture = pictures.render(kind, 0, folder, suffix=".jpg")
         rows = {}
         for tool in (DECODE, OURS, *peers):
             say(f"speed, {kind.name}: {tool.name}")
             rows[tool.name] = _measure(tool, picture, folder, warm_up, repeats)
         found["pictures"][kind.name] = rows
-    if not quick:
-        large = pictures.render(pictures.LARGE, 0, folder, suffix=".jpg")
-        for factor in FIELD_FACTORS:
-            picture = pictures.resized_field(large, folder, factor)
-            say(f"speed, {picture.megapixels:.0f} MP: {OURS.name}")
-            found["field"].append(_measure(OURS, picture, folder, warm_up, repeats))
-            picture.path.unlink()
+    if quick or names:
+        return found
+    large = pictures.render(pictures.LARGE, 0, folder, suffix=".jpg")
+    for factor in FIELD_FACTORS:
+        picture = pictures.resized_field(large, folder, factor)
+        say(f"speed, {picture.megapixels:.0f} MP: {OURS.name}")
+        found["field"].append(_measure(OURS, picture, folder, warm_up, repeats))
+        picture.path.unlink()
     small = pictures.render(pictures.SMALL, 0, folder, suffix=".jpg")
-    found["two_processes_ratio"] = None if quick else _two_processes_ratio(small, folder, warm_up, say)
+    found["two_processes_ratio"] = _two_processes_ratio(small, folder, warm_up, say)
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from densitometry import errors, schema
+from densitometry import errors, schema, schema_study
 from densitometry.cli.app import COMMANDS, application
 from densitometry.recipe import STAGES, key_range, load_recipe, shipped_recipes
 
@@ -72,12 +72,25 @@ def outputs() -> str:
         ("hairs.csv", schema.HAIRS),
         ("summary.json", schema.SUMMARY),
         ("images.tsv", schema.IMAGES),
+        ("change.json", schema.CHANGE),
+        ("links.csv", schema.LINKS),
+        ("A study: images.tsv", schema_study.STUDY_IMAGES[: -len(schema.IMAGES)]),
+        ("A study: hairs.csv", schema_study.STUDY_HAIRS[: -len(schema.HAIRS)]),
+        ("A study: visits.tsv", schema_study.VISITS),
+        ("A study: change.tsv", schema_study.CHANGES),
+        ("A study: growth.tsv, and growth in change.json with --days", schema_study.GROWTH),
+        ("A study: repeatability.tsv", schema_study.REPEATABILITY),
     )
     for title, table in tables:
         lines += [f"## {title}", "", "| name | type | unit | meaning |", "|---|---|---|---|"]
         lines += [
             f"| `{column.name}` | {_dtype(column)} | {column.unit} | {column.meaning} |" for column in table
         ]
+        if table in (
+            schema_study.STUDY_IMAGES[: -len(schema.IMAGES)],
+            schema_study.STUDY_HAIRS[: -len(schema.HAIRS)],
+        ):
+            lines += ["", f"and the columns of {title.removeprefix('A study: ')} above."]
         lines.append("")
     lines += ["## Flags", "", "| flag | meaning |", "|---|---|"]
     lines += [f"| `{flag}` | {meaning} |" for flag, meaning in schema.FLAGS.items()]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -59,3 +60,22 @@ def phantom_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pictures(phantom_folder: Path, tmp_path: Path) -> Path:
     """A private copy of the simulated pictures."""
     return Path(shutil.copytree(phantom_folder, tmp_path / "pictures"))
+
+
+@pytest.fixture(scope="session")
+def make_results() -> Callable[..., Path]:
+    """Return the function that writes results of a study by hand (see report_results.py)."""
+    place = Path(__file__).with_name("report_results.py")
+    spec = importlib.util.spec_from_file_location(place.stem, place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function: Callable[..., Path] = module.make_results
+    return function
+
+
+@pytest.fixture(scope="session")
+def results_folder(make_results: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of two people, two sites and three visits."""
+    return make_results(tmp_path_factory.mktemp("results") / "out")

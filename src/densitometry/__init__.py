@@ -1,11 +1,13 @@
 """Hair density and shaft thickness from trichoscopy pictures.
 
-Four lines do what the command does::
+What the commands do, in a few lines::
 
     import densitometry as dm
     image = dm.read("a.jpg", um_per_px=5.5)
     result = dm.analyze(image)
     result.save("out/a")
+    change = dm.compare(result, dm.analyze(dm.read("b.jpg", um_per_px=5.5)))
+    change.verdict, change.links
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from densitometry._version import __version__
 if TYPE_CHECKING:
     from densitometry.analysis import Analysis, analyze
     from densitometry.capture import from_array, read
+    from densitometry.comparison import VisitChange, compare
     from densitometry.errors import DensitometryError
     from densitometry.model import Estimate, Quality, ScaledImage
     from densitometry.recipe import Recipe, load_recipe
@@ -26,12 +29,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "Analysis": "densitometry.analysis",
     "analyze": "densitometry.analysis",
+    "compare": "densitometry.comparison",
     "DensitometryError": "densitometry.errors",
     "Estimate": "densitometry.model",
     "PixelSize": "densitometry.units",
     "Quality": "densitometry.model",
     "Recipe": "densitometry.recipe",
     "ScaledImage": "densitometry.model",
+    "VisitChange": "densitometry.comparison",
     "from_array": "densitometry.capture",
     "load_recipe": "densitometry.recipe",
     "read": "densitometry.capture",
@@ -45,8 +50,10 @@ __all__ = [
     "Quality",
     "Recipe",
     "ScaledImage",
+    "VisitChange",
     "__version__",
     "analyze",
+    "compare",
     "from_array",
     "load_recipe",
     "read",

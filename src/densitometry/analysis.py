@@ -68,9 +68,9 @@ class Analysis:
                 partial, self.hairs, self.lines_px, self.summary, self.image.pixel_size.um_per_px
             )
             if overlay:
-                from densitometry.report import figures
+                from densitometry.report.canvas import encode_png
 
-                (partial / results.OVERLAY_NAME).write_bytes(figures.encode_png(self.overlay()))
+                (partial / results.OVERLAY_NAME).write_bytes(encode_png(self.overlay()))
         return target
 
     def overlay(self) -> Any:

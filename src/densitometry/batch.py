@@ -1,34 +1,25 @@
-"""Many pictures into one output folder: which, by how many processes, and the table of what came of each."""
+"""Many pictures into one output folder: by how many processes, and the table of what came of each."""
 
 from __future__ import annotations
 
 import contextlib
 import glob
 import json
-import math
 import multiprocessing
 import os
 import shlex
 import shutil
 import signal
 import traceback
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from densitometry.capture.suffixes import PICTURE_SUFFIXES
-from densitometry.errors import (
-    DensitometryError,
-    InputLayoutError,
-    OutputError,
-    QualityRefusedError,
-    ResourcesError,
-    ScaleError,
-)
+from densitometry.errors import DensitometryError, OutputError, QualityRefusedError, ResourcesError
+from densitometry.inputs import Input
 from densitometry.recipe import Recipe
 from densitometry.report import images, results
 from densitometry.report.folders import (
@@ -39,11 +30,9 @@ from densitometry.report.folders import (
     write_whole_file,
 )
 from densitometry.schema import IMAGES, column_names
-from densitometry.settings import CaptureSettings
 
 RECIPE_NAME = "recipe.toml"
 BUG_CODE = "E001"
-PIXELS_PER_MEGAPIXEL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +42,6 @@ class Job:
     Attributes:
         out: folder of the results.
         recipe: every setting.
-        scale: keyword arguments of `read` that say the scale.
         overlay: whether overlay.png is written.
         gate: whether rejected pictures stay unmeasured.
         record_names: whether the file's name is written into summary.json.
@@ -61,7 +49,6 @@ class Job:
 
     out: Path
     recipe: Recipe
-    scale: Mapping[str, Any]
     overlay: bool = True
     gate: bool = True
     record_names: bool = False
@@ -72,7 +59,7 @@ class Outcome:
     """What came of one picture: status "measured", "rejected" or "failed", its summary or its refusal.
 
     Attributes:
-        picture: stem of the input.
+        picture: name of the input.
         status: word of `schema.STATUSES`.
         summary: what summary.json holds; None when failed.
         error: (code, what, why, fix) of the refusal; None when measured.
@@ -91,66 +78,8 @@ class Outcome:
         return bool(self.details)
 
 
-def find_pictures(inputs: Iterable[Path]) -> list[Path]:
-    """Return the pictures named, those directly in named folders included, each once, in the order given.
-
-    Raises:
-        InputLayoutError: a folder without pictures, or two pictures with one stem.
-    """
-    found: dict[Path, Path] = {}
-    for item in inputs:
-        members = [item]
-        if item.is_dir():
-            members = sorted(path for path in item.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
-            if not members:
-                raise InputLayoutError(
-                    what=f"the folder {item} holds no pictures",
-                    why=f"pictures directly in it that end in {', '.join(PICTURE_SUFFIXES)} are read",
-                    fix=f"find {shlex.quote(str(item))} -iname '*.jpg'",
-                )
-        for path in members:
-            found.setdefault(path.resolve(), path)
-    pictures = list(found.values())
-    _refuse_equal_stems(pictures)
-    return pictures
-
-
-def check_scale(scale: Mapping[str, Any], pictures: Sequence[Path], settings: CaptureSettings) -> None:
-    """Refuse, before any work, a scale that would be refused for every picture.
-
-    What a sidecar says differs between pictures: it is refused picture by picture.
-
-    Raises:
-        ScaleError: none was stated, it is no length, or absurd for the first picture that can be read.
-    """
-    from densitometry.capture.header import HeaderError, read_header
-    from densitometry.capture.scale import ScaleRequest, resolve_scale
-
-    request = ScaleRequest(**scale)
-    if request.scale_from is not None:
-        return
-    for path in pictures:
-        try:
-            header = read_header(path.read_bytes())
-        except (HeaderError, OSError):
-            continue  # refused by name when it is read
-        sides = (header.width_px, header.height_px)
-        if (
-            min(sides) < settings.min_side_px
-            or math.prod(sides) > settings.max_megapixels * PIXELS_PER_MEGAPIXEL
-        ):
-            continue
-        with contextlib.suppress(ScaleError):
-            resolve_scale(request, path, header.height_px)  # the upright picture may be the turned one
-            return
-        resolve_scale(request, path, header.width_px)
-        return
-    if not scale:
-        resolve_scale(request, pictures[0], 1)
-
-
-def prepare_output(out: Path, pictures: Sequence[Path], recipe: Recipe, *, force: bool) -> None:
-    """Check, before any work, that `out` can take the results of `pictures`, and make it.
+def prepare_output(out: Path, inputs: Sequence[Input], recipe: Recipe, *, force: bool) -> None:
+    """Check, before any work, that `out` can take the results of `inputs`, and make it.
 
     Raises:
         OutputError: it is a file, not writable, holds results of another recipe, or a picture's folder
@@ -164,8 +93,8 @@ def prepare_output(out: Path, pictures: Sequence[Path], recipe: Recipe, *, force
         )
     if not force:
         _refuse_other_recipe(out, recipe)
-    for picture in pictures:
-        check_replaceable(out / picture.stem, results.RESULT_NAMES)
+    for item in inputs:
+        check_replaceable(out / item.folder, results.RESULT_NAMES)
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / f"{PARTIAL_PREFIX}probe-{os.getpid()}"
@@ -176,128 +105,119 @@ def prepare_output(out: Path, pictures: Sequence[Path], recipe: Recipe, *, force
 
 
 def run(
-    job: Job, pictures: Sequence[Path], workers: int, finished: Callable[[Outcome], None]
+    job: Job,
+    inputs: Sequence[Input],
+    workers: int,
+    finished: Callable[[Outcome], None],
+    record: Callable[[Path, Sequence[Mapping[str, Any]]], None] = images.merge,
 ) -> list[Outcome]:
-    """Measure `pictures` into `job.out` and merge what came of them into its images.tsv.
+    """Measure `inputs` into `job.out` and merge what came of them into its images.tsv.
 
     Args:
         job: how.
-        pictures: what, already checked by `find_pictures` and `prepare_output`.
+        inputs: what, already checked by `find_pictures` and `prepare_output`.
         workers: number of processes; results do not depend on it.
         finished: called with each outcome as it arrives, in any order.
+        record: writes the rows of `schema.IMAGES` into the output folder.
 
     Returns:
-        One outcome a picture, in the order of `pictures`. Interrupted, the pictures that were finished
+        One outcome an input, in the order of `inputs`. Interrupted, the pictures that were finished
         are in images.tsv, and nothing half-written stays.
     """
-    outcomes: dict[Path, Outcome] = {}
+    outcomes: dict[str, Outcome] = {}
     try:
-        with contextlib.closing(_outcomes(job, pictures, workers)) as stream:
-            for path, outcome in stream:
-                outcomes[path] = outcome
+        with contextlib.closing(_outcomes(job, inputs, workers)) as stream:
+            for outcome in stream:
+                outcomes[outcome.picture] = outcome
                 finished(outcome)
     finally:
-        _remove_partials(job.out, pictures)
-        for path in pictures:
-            written = None if path in outcomes else _written_outcome(job, path)
+        _remove_partials(job.out, inputs)
+        for item in inputs:
+            written = None if item.name in outcomes else written_outcome(job, item)
             if written is not None:
-                outcomes[path] = written
+                outcomes[item.name] = written
         if outcomes:
-            rows = [_row(job, outcomes[path]) for path in pictures if path in outcomes]
-            images.merge(job.out, rows)
+            record(job.out, [row_of(job, outcomes[item.name]) for item in inputs if item.name in outcomes])
             write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
         with contextlib.suppress(OSError):
             job.out.rmdir()  # only where it is empty
-    return [outcomes[path] for path in pictures]
+    return [outcomes[item.name] for item in inputs]
 
 
-def measure_one(job: Job, path: Path) -> Outcome:
+def measure_one(job: Job, item: Input) -> Outcome:
     """Read, measure and write one picture; a failure becomes an outcome and leaves no results."""
     from densitometry.analysis import analyze, with_name
     from densitometry.capture import read
 
-    target = job.out / path.stem
+    target = job.out / item.folder
     try:
-        image = read(path, **job.scale, settings=job.recipe.capture, quality_settings=job.recipe.quality)
+        image = read(
+            item.path, **item.scale, settings=job.recipe.capture, quality_settings=job.recipe.quality
+        )
         analysis = analyze(image, job.recipe, gate=job.gate)
         if job.record_names:
-            analysis = with_name(analysis, path.name)
+            analysis = with_name(analysis, item.path.name)
         analysis.save(target, overlay=job.overlay)
     except DensitometryError as error:
         shutil.rmtree(target, ignore_errors=True)
-        return _failed(path, error)
+        return _failed(item, error)
     except MemoryError:
         shutil.rmtree(target, ignore_errors=True)
-        return _failed(path, _no_memory(job, path))
+        return _failed(item, _no_memory(job, item))
     except Exception as error:  # noqa: BLE001  a bug in one picture must not lose the others
         shutil.rmtree(target, ignore_errors=True)
-        what = f"{path.name} made the program fail: {type(error).__name__}: {error}"
+        what = f"{item.path.name} made the program fail: {type(error).__name__}: {error}"
         fix = "densitometry doctor   # and report it; -v shows where it failed"
         return Outcome(
-            path.stem,
+            item.name,
             "failed",
             error=(BUG_CODE, what, "this is a bug in densitometry", fix),
             details=traceback.format_exc(),
         )
-    return _finished(job, path, dict(analysis.summary))
+    # as a later run reads it from the disk: tables must not depend on who made them
+    return _finished(job, item, json.loads(results.summary_json(analysis.summary)))
 
 
-def _finished(job: Job, path: Path, summary: Mapping[str, Any]) -> Outcome:
+def _finished(job: Job, item: Input, summary: Mapping[str, Any]) -> Outcome:
     if summary["n_hairs"] is not None:
-        return Outcome(path.stem, "measured", summary)
-    what = f"{path.name} was refused by the quality gate"
+        return Outcome(item.name, "measured", summary)
+    what = f"{item.path.name} was refused by the quality gate"
     why = "; ".join(summary["quality"]["reasons"])
     return Outcome(
-        path.stem,
+        item.name,
         "rejected",
         summary,
-        (QualityRefusedError.code, what, why, f"{_again(job, path)} --no-gate"),
+        (QualityRefusedError.code, what, why, f"{_again(job, item)} --no-gate"),
     )
 
 
-def _written_outcome(job: Job, path: Path) -> Outcome | None:
-    """Return what an interrupted run had finished for `path` but not yet told."""
+def written_outcome(job: Job, item: Input) -> Outcome | None:
+    """Return what an earlier or interrupted run with this recipe wrote for `item`; None if nothing."""
     try:
-        summary = json.loads((job.out / path.stem / results.SUMMARY_NAME).read_text(encoding="utf-8"))
+        summary = json.loads((job.out / item.folder / results.SUMMARY_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return _finished(job, path, summary) if summary.get("recipe_digest") == job.recipe.digest else None
+    return _finished(job, item, summary) if summary.get("recipe_digest") == job.recipe.digest else None
 
 
-def _failed(path: Path, error: DensitometryError) -> Outcome:
-    return Outcome(path.stem, "failed", error=(error.code, error.what, error.why, error.fix))
+def _failed(item: Input, error: DensitometryError) -> Outcome:
+    return Outcome(item.name, "failed", error=(error.code, error.what, error.why, error.fix))
 
 
-def _no_memory(job: Job, path: Path) -> ResourcesError:
+def _no_memory(job: Job, item: Input) -> ResourcesError:
     return ResourcesError(
-        what=f"{path.name} could not be measured: the process was ended",
+        what=f"{item.path.name} could not be measured: the process was ended",
         why="most likely the machine's memory was used up, by this picture or by those measured beside it",
-        fix=f"{_again(job, path)} --jobs 1",
+        fix=f"{_again(job, item)} --jobs 1",
     )
 
 
-def _again(job: Job, path: Path) -> str:
+def _again(job: Job, item: Input) -> str:
     """Return the line that measures one picture of the job."""
-    words = ["densitometry", "analyze", str(path), "--out", str(job.out), "--recipe", job.recipe.name]
-    for name, value in job.scale.items():
+    words = ["densitometry", "analyze", str(item.path), "--out", str(job.out), "--recipe", job.recipe.name]
+    for name, value in item.scale.items():
         words += [f"--{name.replace('_', '-')}", f"{value}"]
     return shlex.join(words)
-
-
-def _refuse_equal_stems(pictures: Sequence[Path]) -> None:
-    folded = Counter(path.stem.casefold() for path in pictures)
-    for stem, count in folded.items():
-        if count > 1:
-            same = [str(path) for path in pictures if path.stem.casefold() == stem]
-            raise InputLayoutError(
-                what=f"{' and '.join(same)} have one name",
-                why=f"results are kept in one folder a name, and these would share {Path(same[0]).stem!r}",
-                fix=_rename(Path(same[1])),
-            )
-
-
-def _rename(path: Path) -> str:
-    return shlex.join(["mv", str(path), str(path.with_stem(f"{path.stem}-2"))])
 
 
 def _refuse_other_recipe(out: Path, recipe: Recipe) -> None:
@@ -310,26 +230,24 @@ def _refuse_other_recipe(out: Path, recipe: Recipe) -> None:
         )
 
 
-def _outcomes(
-    job: Job, pictures: Sequence[Path], workers: int
-) -> Generator[tuple[Path, Outcome], None, None]:
-    workers = min(workers, len(pictures))
+def _outcomes(job: Job, inputs: Sequence[Input], workers: int) -> Generator[Outcome, None, None]:
+    workers = min(workers, len(inputs))
     if workers <= 1:
-        for path in pictures:
-            yield path, measure_one(job, path)
+        for item in inputs:
+            yield measure_one(job, item)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(workers,))
-    waiting: dict[Future[Outcome], Path] = {pool.submit(measure_one, job, path): path for path in pictures}
+    waiting: dict[Future[Outcome], Input] = {pool.submit(measure_one, job, item): item for item in inputs}
     try:
         while waiting:
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                path = waiting.pop(future)
+                item = waiting.pop(future)
                 try:
-                    yield path, future.result()
+                    yield future.result()
                 except BrokenProcessPool:
-                    yield path, _failed(path, _no_memory(job, path))
+                    yield _failed(item, _no_memory(job, item))
     except BaseException:
         for process in list((pool._processes or {}).values()):  # noqa: SLF001  no public way to stop at once
             process.terminate()
@@ -346,14 +264,16 @@ def _start_worker(workers: int) -> None:
     cv2.setNumThreads(max(1, (os.cpu_count() or 1) // workers))
 
 
-def _remove_partials(out: Path, pictures: Sequence[Path]) -> None:
+def _remove_partials(out: Path, inputs: Sequence[Input]) -> None:
     """Remove what stopped workers left half-written."""
-    for picture in pictures:
-        for partial in out.glob(f"{PARTIAL_PREFIX}{glob.escape(picture.stem)}-*"):
+    for item in inputs:
+        target = out / item.folder
+        for partial in target.parent.glob(f"{PARTIAL_PREFIX}{glob.escape(target.name)}-*"):
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _row(job: Job, outcome: Outcome) -> dict[str, Any]:
+def row_of(job: Job, outcome: Outcome) -> dict[str, Any]:
+    """Return the row of `schema.IMAGES` that says what came of one input."""
     summary = outcome.summary or {}
     code, what = outcome.error[:2] if outcome.error else ("", "")
     row = {name: summary.get(name) for name in column_names(IMAGES)}

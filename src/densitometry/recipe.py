@@ -19,6 +19,7 @@ from densitometry import resources
 from densitometry.errors import RecipeError
 from densitometry.settings import (
     CaptureSettings,
+    FollowSettings,
     MeasureSettings,
     QualitySettings,
     ReportSettings,
@@ -34,6 +35,7 @@ STAGES: Mapping[str, type[Any]] = types.MappingProxyType(
         "quality": QualitySettings,
         "trace": TraceSettings,
         "measure": MeasureSettings,
+        "follow": FollowSettings,
         "report": ReportSettings,
     }
 )
@@ -51,6 +53,7 @@ class Recipe:
     quality: QualitySettings = field(default_factory=QualitySettings)
     trace: TraceSettings = field(default_factory=TraceSettings)
     measure: MeasureSettings = field(default_factory=MeasureSettings)
+    follow: FollowSettings = field(default_factory=FollowSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
     def content(self) -> dict[str, dict[str, Value]]:

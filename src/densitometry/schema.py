@@ -51,6 +51,7 @@ STATUSES: Mapping[str, str] = MappingProxyType(
         "measured": "all of its results were written",
         "rejected": "the quality gate refused it: reasons were written, measures are null",
         "failed": "it could not be read or measured: nothing was written",
+        "left_out": "a whole-head photograph in a study: kept, not measured",
     }
 )
 
@@ -211,6 +212,67 @@ SUMMARY_MEASURES: tuple[Column, ...] = (
 )
 SUMMARY: tuple[Column, ...] = (*SUMMARY_HEAD, *SUMMARY_MEASURES)
 """Keys of summary.json in the order written; a measure may add keys of its own after these."""
+
+
+LINKS: tuple[Column, ...] = (
+    Column("baseline_hair_id", "Int64", "", "hair_id at the baseline; empty for a gained hair", None, True),
+    Column("followup_hair_id", "Int64", "", "hair_id at the follow-up; empty for a lost hair", None, True),
+    Column("status", "str", "", "matched, gained, lost or uncertain"),
+    Column(
+        "distance_um",
+        "float64",
+        "µm",
+        "from the follow-up's root to where the baseline's lies there",
+        1,
+        True,
+    ),
+    Column("baseline_diameter_um", "float64", "µm", "shaft diameter at the baseline", 2, True),
+    Column("followup_diameter_um", "float64", "µm", "shaft diameter at the follow-up", 2, True),
+)
+"""Columns of links.csv: hairs of the skin that both pictures show."""
+
+CHANGE_FIGURES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "density_change_pct": ("%", "change of the number of hairs on the same skin"),
+        "density_change_per_cm2": ("1/cm²", "the same per cm² of the baseline"),
+        "terminal_density_change_pct": ("%", "change of the number of terminal hairs"),
+        "mean_diameter_change_um": ("µm", "change of the mean shaft diameter"),
+        "vellus_fraction_change": ("", "change of the share of vellus hairs"),
+        "cumulative_thickness_change_pct": ("%", "change of the summed diameters"),
+    }
+)
+"""Figures of a change: name → unit and meaning."""
+
+CHANGE: tuple[Column, ...] = (
+    Column("schema", "str", "", "name and version of this layout"),
+    Column(
+        "registration",
+        "object",
+        "",
+        "status ok or refused, reason, affine_px (2×3, baseline px → follow-up px), grid (9 columns of 7 "
+        "pairs of places in px), residual_um (leave-one-out), overlap_cm2, overlap_fraction, scale_ratio",
+    ),
+    Column("pairing", "str", "", "hairs: the same skin was compared; none"),
+    Column("hairs", "object", "", "matched, gained, lost, uncertain: rows of links.csv"),
+    *(
+        Column(
+            name,
+            "object",
+            unit,
+            f"{meaning}: value, low, high, sdc, region_low, region_high, kind",
+            None,
+            True,
+        )
+        for name, (unit, meaning) in CHANGE_FIGURES.items()
+    ),
+    Column("growth", "object", "", "growing and resting hairs, where the days between were said", None, True),
+    Column("verdict_endpoint", "str", "", "the one measure that makes the verdict"),
+    Column("sdc_source", "object", "", "what the repeatability rests on: source, sd, df, n", None, True),
+    Column("verdict", "str", "", "improved, stable, worsened, undetermined or refused"),
+    Column("reason_code", "str", "", "why, as a word"),
+    Column("reason", "str", "", "why, as a sentence"),
+)
+"""Keys of change.json that are promised; it holds a few more that explain them."""
 
 
 def column_names(columns: tuple[Column, ...]) -> list[str]:

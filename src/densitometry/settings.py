@@ -92,7 +92,7 @@ class TraceSettings:
         0.5, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95
     )
     stop_evidence: float = key(
-        0.18, "following stops where evidence stays below this [0-1]", low=0.02, high=0.9
+        0.12, "following stops where evidence stays below this [0-1]", low=0.02, high=0.9
     )
     max_gap_um: float = key(
         32.0, "longest stretch without evidence that is passed straight on [µm]", low=0, high=200
@@ -100,13 +100,13 @@ class TraceSettings:
     shortest_bend_um: float = key(200.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
     minimum_length_um: float = key(100.0, "shortest stretch followed as a hair [µm]", low=30, high=1_000)
     hair_price_um: float = key(
-        96.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
+        104.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
     )
     end_gain_um: float = key(
-        48.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500
+        56.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500
     )
     max_join_um: float = key(
-        112.0, "longest hidden stretch between two pieces of one hair [µm]", low=0, high=500
+        240.0, "longest hidden stretch between two pieces of one hair [µm]", low=0, high=500
     )
     bridged_mark_um: float = key(
         100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500
@@ -161,6 +161,43 @@ class MeasureSettings:
         3.0, "error of the count beyond what the tracer's own confidence explains [%]", low=0, high=50
     )
     unit_error_pct: float = key(5.0, "error of grouping roots into follicular units [%]", low=0, high=50)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowSettings:
+    """From visit to visit: what decides a verdict, and how large a change counts."""
+
+    verdict_endpoint: str = key(
+        "terminal_density",
+        "the one measure that makes the verdict",
+        choices=("terminal_density", "density", "cumulative_thickness", "mean_diameter", "vellus_fraction"),
+    )
+    margin_pct: float = key(
+        10.0, "stable: the whole 90 % interval of a relative change lies within ± this [%]", low=0, high=100
+    )
+    margin_um: float = key(5.0, "the same for the mean diameter [µm]", low=0, high=50)
+    margin_fraction: float = key(0.05, "the same for the share of vellus hairs", low=0, high=1)
+    margin_per_cm2: float = key(
+        10.0, "the same for densities where the baseline shows few hairs [1/cm²]", low=0, high=200
+    )
+    require_size: bool = key(False, "ask for a least size, too, before calling it improved or worsened")
+    least_size_pct: float = key(10.0, "that size, relative [%]", low=0, high=100)
+    least_size_per_cm2: float = key(10.0, "that size, absolute [1/cm²]", low=0, high=200)
+    few_hairs: float = key(
+        30.0, "below so many baseline hairs only the absolute change is judged", low=0, high=1_000
+    )
+    bald_per_cm2: float = key(
+        10.0, "below so many terminal hairs at baseline there is little to measure [1/cm²]", low=0, high=200
+    )
+    openings_fall: float = key(
+        0.1, "share of the follicular openings whose loss forbids the word improved", low=0, high=1
+    )
+    compare_unpaired: bool = key(
+        True, "in a study, compare the two fields of one site where the same skin cannot be shown"
+    )
+    relocation_um: float = key(
+        1500.0, "how far apart, in each axis, such two fields may lie [µm]", low=0, high=20_000
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import densitometry
-from densitometry.batch import find_pictures
 from densitometry.cli.app import COMMANDS
+from densitometry.inputs import find_pictures
 from densitometry.recipe import load_recipe, parse_recipe, shipped_recipes
 from densitometry.resources import folder
 

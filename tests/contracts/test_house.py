@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import densitometry
-from densitometry import schema
+from densitometry import schema, schema_study
 from densitometry.recipe import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -83,8 +83,15 @@ def test_every_setting_is_documented_and_within_its_range():
                 assert meta["high"] is None or value <= meta["high"]
 
 
+TABLES = (
+    *(schema.HAIRS, schema.TRACE_PROPERTIES, schema.IMAGES, schema.SUMMARY, schema.LINKS, schema.CHANGE),
+    *(schema_study.STUDY_IMAGES, schema_study.STUDY_HAIRS, schema_study.VISITS, schema_study.CHANGES),
+    *(schema_study.GROWTH, schema_study.REPEATABILITY),
+)
+
+
 def test_schema_names_are_unique_and_explained():
-    for table in (schema.HAIRS, schema.TRACE_PROPERTIES, schema.IMAGES, schema.SUMMARY):
+    for table in TABLES:
         names = schema.column_names(table)
         assert len(names) == len(set(names))
         assert all(column.meaning for column in table)

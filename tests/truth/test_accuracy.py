@@ -46,8 +46,8 @@ def scored(preset: str, um_per_px: float, size_px: tuple[int, int], pictures: in
 
 def test_clipped_bundles() -> None:
     figures = scored("clipped", 5.5, (900, 720), 3)
-    assert figures["f1"] >= 0.90
-    assert figures["density_error_pct"] <= 16
+    assert figures["f1"] >= 0.92
+    assert figures["density_error_pct"] <= 14
     assert figures["thickness_error_um"] <= 2.6
     assert abs(figures["thickness_bias_um"]) <= 1.5
     assert figures["class_right"] >= 0.97
@@ -55,11 +55,13 @@ def test_clipped_bundles() -> None:
 
 def test_ordinary_scalp() -> None:
     figures = scored("ordinary", 8.0, (700, 560), 3)
-    assert figures["f1"] >= 0.65
+    assert figures["f1"] >= 0.80
     assert figures["density_error_pct"] <= 10
     assert figures["thickness_error_um"] <= 2.5
     assert abs(figures["thickness_bias_um"]) <= 2.0
-    assert figures["roots_within_100_um"] >= 0.85
+    assert figures["roots_within_100_um"] >= 0.83
+    # of all hairs asked for, so that leaving out the hard ones does not help
+    assert figures["roots_within_100_um"] * figures["recall"] >= 0.68
 
 
 def test_clean_skin_has_no_hair() -> None:
@@ -76,12 +78,12 @@ def test_clean_skin_has_no_hair() -> None:
 @pytest.mark.parametrize(
     ("preset", "least_f1"),
     [
-        ("thinning", 0.60),
-        ("blond", 0.50),
-        ("grey", 0.50),
-        ("dark_skin", 0.50),
-        ("blurred", 0.50),
-        ("sharpened", 0.50),
+        ("thinning", 0.83),
+        ("blond", 0.81),
+        ("grey", 0.82),
+        ("dark_skin", 0.75),
+        ("blurred", 0.77),
+        ("sharpened", 0.84),
     ],
 )
 def test_harder_skins_and_hairs(preset: str, least_f1: float) -> None:

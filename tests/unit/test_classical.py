@@ -9,7 +9,7 @@ import pytest
 from densitometry.trace.classical import classical_maps
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.maps import ORIENTATIONS
-from densitometry.trace.segments import SegmentSettings, cut_curve
+from densitometry.trace.segments import SegmentSettings, cut_curves
 
 SIZE = 200
 RED = 0
@@ -40,7 +40,7 @@ def hairs(contrast):
     maps = classical_maps(contrast)
     valid = np.ones(contrast.shape[:2], np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, FollowSettings())
-    return [s for curve in curves for s in cut_curve(curve, maps, valid, SegmentSettings())]
+    return cut_curves(curves, maps, valid, SegmentSettings())
 
 
 def ends(hair):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from densitometry.measure import HairTable, measure_hairs, summarize
@@ -128,6 +129,15 @@ def test_overlapped_stations_are_left_out_and_used_when_nothing_else_is_there() 
     assert "bundled" in str(hidden["flags"])
 
 
+def test_a_clear_tip_does_not_speak_for_a_hair_along_others() -> None:
+    base = straight(length_px=240)
+    clear = np.zeros_like(base.clear)
+    clear[55:60] = True
+    widths, errors = np.where(clear, 7.0, 12.0), np.where(clear, 0.2, 0.7)
+    trace = dataclasses.replace(base, width_px=widths, width_sigma_px=errors, clear=clear)
+    assert only(trace)["diameter_um"] == pytest.approx(60.0, abs=4.0)
+
+
 def test_hair_without_a_width_still_has_a_diameter() -> None:
     base = straight()
     hair = only(with_widths(base, np.full_like(base.width_px, np.nan)))
@@ -199,6 +209,7 @@ def test_loose_piece_is_listed_and_not_counted() -> None:
     assert (hair["count_weight"], hair["flags"]) == (0.0, "not_rooted")
 
 
+@hypothesis_settings(deadline=None)  # a busy machine is no error
 @given(
     st.lists(
         st.tuples(
@@ -256,7 +267,7 @@ def test_huber_mean() -> None:
     centre, scatter, weight = huber_mean(values, np.full(22, 0.3))
     assert centre == pytest.approx(10.0, abs=0.2)
     assert 0.2 < scatter < 0.6
-    assert 18 < weight <= 22
+    assert 18 < weight.sum() ** 2 / np.square(weight).sum() <= 22
     with pytest.raises(ValueError, match="at least one"):
         huber_mean(np.empty(0), np.empty(0))
 
@@ -332,6 +343,7 @@ def test_known_answer() -> None:
     assert [row["cutoff_um"] for row in measures["by_cutoff"]] == [30.0, 40.0]
 
 
+@hypothesis_settings(deadline=None)  # a busy machine is no error
 @given(
     st.lists(st.tuples(st.sampled_from([0.4, 1.0]), st.booleans(), st.booleans()), max_size=10),
     st.floats(0, 0.2),

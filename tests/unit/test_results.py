@@ -9,6 +9,7 @@ import pytest
 from densitometry.analysis import analyze, empty_hairs
 from densitometry.errors import OutputError
 from densitometry.report import figures
+from densitometry.report.canvas import encode_png
 from densitometry.report.folders import whole_folder
 from densitometry.report.results import hairs_csv, summary_json, table_tsv, traces_geojson
 from densitometry.schema import HAIRS, IMAGES, column_names, dtypes
@@ -110,7 +111,7 @@ def test_the_overlay_is_at_least_as_large_as_the_picture_and_always_the_same(pha
     import densitometry as dm
 
     result = analyze(dm.read(phantom_folder / "one.png", um_per_px=8))
-    first, second = (figures.encode_png(result.overlay()) for _ in range(2))
+    first, second = (encode_png(result.overlay()) for _ in range(2))
     assert first == second
     canvas = result.overlay()
     assert canvas.shape[1] % 320 == 0

@@ -9,7 +9,7 @@ import pytest
 
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, Floats
-from densitometry.trace.segments import SegmentSettings, cut_curve
+from densitometry.trace.segments import SegmentSettings, cut_curves
 
 Point = tuple[float, float]
 
@@ -49,7 +49,7 @@ def draw_maps(lines: list[tuple[Point, Point]], size: int = 120, half_width: flo
 def hairs_of(maps: EvidenceMaps) -> list[Floats]:
     valid = np.ones(maps.lifted.shape[1:], np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, FollowSettings())
-    return [s.points for curve in curves for s in cut_curve(curve, maps, valid, SegmentSettings())]
+    return [s.points for s in cut_curves(curves, maps, valid, SegmentSettings())]
 
 
 def ends_error(found: list[Floats], lines: list[tuple[Point, Point]]) -> float:
@@ -76,6 +76,37 @@ def test_crossing_hairs_stay_whole() -> None:
     found = hairs_of(draw_maps(lines))
     assert len(found) == 3
     assert ends_error(found, lines) < 3
+
+
+@pytest.mark.parametrize("angle_deg", [18, 22, 30])
+def test_acute_crossing_is_passed_straight_on(angle_deg: float) -> None:
+    c, s = (45 * f(math.radians(angle_deg)) for f in (math.cos, math.sin))
+    lines = [((15.0, 60.0), (105.0, 60.0)), ((60 - c, 60 - s), (60 + c, 60 + s))]
+    found = hairs_of(draw_maps(lines))
+    assert len(found) == 2
+    assert ends_error(found, lines) < 4
+
+
+def test_crossing_is_passed_where_the_evidence_fades() -> None:
+    lines = [((15.0, 40.0), (105.0, 80.0)), ((15.0, 80.0), (105.0, 40.0))]
+    maps = draw_maps(lines)
+    y, x = np.mgrid[:120, :120]
+    maps.lifted[:, np.hypot(x - 60, y - 60) < 6] *= 0.15
+    found = hairs_of(maps)
+    assert len(found) == 2
+    assert ends_error(found, lines) < 4
+
+
+def test_a_claimed_end_does_not_pay_for_a_second_hair() -> None:
+    lines = [((20.0, 60.0), (95.0, 60.0))]
+    maps = draw_maps(lines)
+    valid = np.ones(maps.lifted.shape[1:], np.uint8)
+    curve = follow_curves(maps.lifted, maps.half_width_px, FollowSettings())[0]
+    once = cut_curves([curve], maps, valid, SegmentSettings())
+    twice = cut_curves([curve, curve], maps, valid, SegmentSettings(claim_left=0.0))
+    assert len(once) == 1
+    assert twice[0].score == once[0].score
+    assert all(other.root_end < 0.2 and other.tip_end < 0.2 for other in twice[1:])
 
 
 def test_two_hairs_tip_to_tip_are_cut_apart() -> None:

@@ -19,7 +19,7 @@ _STRIP_THINNEST_PX = 2
 _STRIP_SOFT_PX = 2
 # All three channels at the top of the scale: whatever lies there left no trace in the samples.
 _SATURATED = 248
-# No patch wide enough slips between samples this far apart.
+# Most pixels between samples of the thinned copy in which patches are looked for.
 _GLANCE_PX = 4
 
 
@@ -84,16 +84,42 @@ def _strip_depth(rgb: NDArray[np.uint8]) -> int:
 
 
 def _glare(rgb: NDArray[np.uint8], patch_px: float) -> BoolArray:
-    """Return saturated patches at least `patch_px` across; smaller glints of wet skin hide nothing."""
-    nothing = np.zeros(rgb.shape[:2], np.bool_)
-    if min(patch_px, *rgb.shape[:2]) > _GLANCE_PX and not _saturated(rgb[::_GLANCE_PX, ::_GLANCE_PX]).any():
-        return nothing
-    bright = _saturated(rgb)
-    if cv2.countNonZero(bright) < patch_px**2 / 2:
-        return nothing
+    """Return saturated patches at least `patch_px` across; smaller glints of wet skin hide nothing.
+
+    A thinned copy finds where such a patch could be; only there are the pixels themselves asked.
+    """
+    patches = np.zeros(rgb.shape[:2], np.bool_)
     side = max(3, round(patch_px) | 1)
+    step = max(1, min(_GLANCE_PX, side // 4))
+    glance = _saturated(rgb[::step, ::step])
+    if not glance.any():
+        return patches
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.morphologyEx(bright, cv2.MORPH_OPEN, disc), np.bool_)
+    fits = max(1, side // step - 2)
+    smaller = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (fits, fits))
+    candidates = cv2.dilate(cv2.morphologyEx(glance, cv2.MORPH_OPEN, smaller), np.ones((3, 3), np.uint8))
+    _, _, boxes, _ = cv2.connectedComponentsWithStats(candidates, connectivity=8)
+    for x, y, w, h, _ in boxes[1:]:
+        # what the window's edge cuts may look like a patch, up to half a disc from the edge
+        outer, inner = (
+            _window(rgb.shape, step * x, step * y, step * w, step * h, m) for m in (2 * side, side)
+        )
+        opened = cv2.morphologyEx(_saturated(rgb[outer]), cv2.MORPH_OPEN, disc)
+        rows, columns = (
+            slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True)
+        )
+        patches[inner] |= opened[rows, columns].astype(np.bool_)
+    return patches
+
+
+def _window(
+    shape: tuple[int, ...], x: int, y: int, width: int, height: int, margin: int
+) -> tuple[slice, slice]:
+    """Return rows and columns of a box with a margin, inside the picture."""
+    return (
+        slice(max(0, y - margin), min(shape[0], y + height + margin)),
+        slice(max(0, x - margin), min(shape[1], x + width + margin)),
+    )
 
 
 def _saturated(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

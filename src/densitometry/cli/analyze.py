@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from densitometry.cli.options import out_option, recipe_options, scale_arguments
 
 if TYPE_CHECKING:
     from densitometry.batch import Job, Outcome
+    from densitometry.inputs import Input
 
 EXIT_BUG = 1
 EXIT_REFUSED = 3
@@ -63,17 +64,17 @@ def command(
     A FOLDER stands for the pictures directly in it. The scale must be said in exactly one way.
     """
     from densitometry import batch
+    from densitometry.inputs import check_scale, find_pictures, inputs_of
     from densitometry.recipe import load_recipe
 
     recipe = load_recipe(recipe_name, overrides)
-    pictures = batch.find_pictures(inputs)
+    pictures = find_pictures(inputs)
     arguments = scale_arguments(**scale)
-    batch.check_scale(arguments, pictures, recipe.capture)
-    batch.prepare_output(out, pictures, recipe, force=force)
-    job = batch.Job(
-        out, recipe, arguments, overlay=not no_overlay, gate=not no_gate, record_names=record_names
-    )
-    outcomes = measure(job, pictures, jobs, verbose=verbose, quiet=quiet)
+    check_scale(arguments, pictures, recipe.capture)
+    items = inputs_of(pictures, arguments)
+    batch.prepare_output(out, items, recipe, force=force)
+    job = batch.Job(out, recipe, overlay=not no_overlay, gate=not no_gate, record_names=record_names)
+    outcomes = measure(job, items, jobs, verbose=verbose, quiet=quiet)
     if as_json:
         console.say_json(as_object(out, recipe.digest, outcomes))
     else:
@@ -81,9 +82,18 @@ def command(
     return exit_code(outcomes)
 
 
-def measure(job: Job, pictures: Sequence[Path], jobs: int, *, verbose: bool, quiet: bool) -> list[Outcome]:
+def measure(
+    job: Job,
+    inputs: Sequence[Input],
+    jobs: int,
+    *,
+    verbose: bool,
+    quiet: bool,
+    record: Callable[[Path, Sequence[Mapping[str, Any]]], None] | None = None,
+) -> list[Outcome]:
     """Run the pictures with a progress bar on a terminal, and say on stderr what failed."""
     from densitometry import batch
+    from densitometry.report import images
 
     def report(outcome: Outcome) -> None:
         if outcome.error is not None:
@@ -95,9 +105,10 @@ def measure(job: Job, pictures: Sequence[Path], jobs: int, *, verbose: bool, qui
         if verbose and outcome.summary is not None and outcome.summary["quality"]["reasons"]:
             console.note(f"{outcome.picture}: {'; '.join(outcome.summary['quality']['reasons'])}")
 
-    if quiet or len(pictures) == 1 or not sys.stderr.isatty():
-        return batch.run(job, pictures, jobs, report)
-    with click.progressbar(length=len(pictures), label="measuring", file=sys.stderr, show_pos=True) as bar:
+    record = record or images.merge
+    if quiet or len(inputs) <= 1 or not sys.stderr.isatty():
+        return batch.run(job, inputs, jobs, report, record)
+    with click.progressbar(length=len(inputs), label="measuring", file=sys.stderr, show_pos=True) as bar:
 
         def advance(outcome: Outcome) -> None:
             if outcome.error is not None:
@@ -105,7 +116,7 @@ def measure(job: Job, pictures: Sequence[Path], jobs: int, *, verbose: bool, qui
             report(outcome)
             bar.update(1)
 
-        return batch.run(job, pictures, jobs, advance)
+        return batch.run(job, inputs, jobs, advance, record)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

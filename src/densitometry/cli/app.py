@@ -23,9 +23,14 @@ COMMANDS = {
         "densitometry.cli.analyze",
         "Measure pictures: density, thickness, and an overlay of every hair.",
     ),
+    "compare": (
+        "densitometry.cli.compare",
+        "Compare two visits of one spot, hair by hair.",
+    ),
     "demo": ("densitometry.cli.demo", "The whole way on the sample pictures."),
     "doctor": ("densitometry.cli.doctor", "Check that the installation can do its work."),
     "recipe": ("densitometry.cli.recipe", "List, show, check and compare recipes."),
+    "report": ("densitometry.cli.report", "Pages to open in front of a patient, from a study's results."),
     "simulate": ("densitometry.cli.simulate", "Draw simulated pictures with their exact truth."),
     "study": ("densitometry.cli.study", "Folders of people, visits and pictures."),
 }
@@ -36,8 +41,8 @@ densitometry: hair density and shaft thickness from trichoscopy pictures
   see what it does          densitometry demo
   measure a picture         densitometry analyze a.jpg --um-per-px 5.5 --out results
   measure a folder          densitometry analyze pictures/ --field-width-mm 7 --out results --jobs 2
-  change how it measures    densitometry recipe show trichoscopy
-  try it on known truth     densitometry simulate phantoms --preset clipped --seed 1
+  compare two visits        densitometry compare before.jpg after.jpg --um-per-px 5.5 --out change
+  run a whole study         densitometry study run my-study results
 
 densitometry COMMAND --help tells the options; densitometry --help lists the commands."""
 

@@ -29,15 +29,17 @@ if TYPE_CHECKING:
 def command(out: Path, jobs: int) -> int:
     """Measure the simulated sample pictures, and set the numbers beside the truth."""
     from densitometry import batch, resources
+    from densitometry.inputs import find_pictures, inputs_of
     from densitometry.recipe import load_recipe
 
     recipe = load_recipe()
-    pictures = batch.find_pictures([resources.folder("sample_images")])
-    batch.prepare_output(out, pictures, recipe, force=True)
-    job = batch.Job(out, recipe, {"scale_from": "sidecar"})
+    pictures = find_pictures([resources.folder("sample_images")])
+    inputs = inputs_of(pictures, {"scale_from": "sidecar"})
+    batch.prepare_output(out, inputs, recipe, force=True)
+    job = batch.Job(out, recipe)
     console.say(f"measuring {len(pictures)} simulated pictures, whose truth is known, into {out}")
     console.say()
-    outcomes = measure(job, pictures, jobs, verbose=False, quiet=False)
+    outcomes = measure(job, inputs, jobs, verbose=False, quiet=False)
     show(out, outcomes)
     console.say()
     console.say(against_truth(pictures, outcomes))

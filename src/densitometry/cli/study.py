@@ -1,4 +1,4 @@
-"""`densitometry study`: folders of people, visits and pictures, begun, filled, corrected and checked."""
+"""`densitometry study`: folders of people, visits and pictures, begun, filled, corrected, checked and run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from densitometry.cli import console
+from densitometry.cli import console, study_run
 
 if TYPE_CHECKING:
     from densitometry.study.changes import Change
@@ -18,7 +18,10 @@ _WORDS_SHOWN = 20
 
 @click.group("study")
 def command() -> None:
-    """Folders of people, visits and pictures: begin, fill, correct and check them."""
+    """Folders of people, visits and pictures: begin, fill, correct, check and run them."""
+
+
+command.add_command(study_run.command)
 
 
 def _study_argument(function: Callable[..., Any]) -> Callable[..., Any]:

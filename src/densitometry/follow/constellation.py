@@ -25,6 +25,8 @@ BOX_BINS = 3
 WEAK_CONFIDENCE = 0.2
 CELL_STRIDE = 7
 """Every seventh cell of the field is enough to know an overlap to a percent."""
+LEAST_EXPECTED = 0.3
+"""Fewer votes than this by chance are not told apart: a few coincidences always stand out of nothing."""
 SEARCH_SLACK_UM = 75.0
 """Turn and scale steps move no point of the field by more than this from the nearest step."""
 
@@ -267,35 +269,42 @@ def _vote(  # noqa: C901 (compiled: calls would be inlined anyway)
     """Return per turn and scale the best shift: rows of surprise, turn, scale, shift x, shift y."""
     rows, columns = expected.shape
     best = np.zeros((len(turns) * len(scales), 5))
-    votes = np.zeros((rows, columns))
+    votes = np.zeros((rows, columns), dtype=np.int32)
+    touched = np.zeros((len(baseline) * len(followup), 2), dtype=np.int32)
+    log_of = np.log(np.arange(1, 9 * len(baseline) * len(followup) + 1))
+    floor = np.maximum(expected, LEAST_EXPECTED)
+    log_floor = np.log(floor)
     number = 0
     for turn in turns:
         for scale in scales:
-            votes[:] = 0.0
+            n = 0
             c, s = scale * np.cos(turn), scale * np.sin(turn)
             for i in range(len(baseline)):
-                x = c * baseline[i, 0] - s * baseline[i, 1]
-                y = s * baseline[i, 0] + c * baseline[i, 1]
+                x = (c * baseline[i, 0] - s * baseline[i, 1]) / bin_um - 0.5 - half_x
+                y = (s * baseline[i, 0] + c * baseline[i, 1]) / bin_um - 0.5 - half_y
                 for j in range(len(followup)):
-                    column = int(np.floor((followup[j, 0] - x) / bin_um + 0.5)) + half_x
-                    row = int(np.floor((followup[j, 1] - y) / bin_um + 0.5)) + half_y
-                    if 0 <= column < columns and 0 <= row < rows:
-                        votes[row, column] += 1.0
+                    column = int(np.floor(followup[j, 0] / bin_um - x))
+                    row = int(np.floor(followup[j, 1] / bin_um - y))
+                    if 0 < column < columns - 1 and 0 < row < rows - 1:
+                        if votes[row, column] == 0:
+                            touched[n, 0], touched[n, 1] = row, column
+                            n += 1
+                        votes[row, column] += 1
             top, at_x, at_y = 0.0, 0, 0
-            for row in range(1, rows - 1):
-                for column in range(1, columns - 1):
-                    # A box round an empty bin may hold votes, but then a neighbour's box holds as many.
-                    if votes[row, column] == 0.0 or not np.isfinite(expected[row, column]):
-                        continue
-                    count = 0.0
-                    for dy in range(-1, 2):
-                        for dx in range(-1, 2):
-                            count += votes[row + dy, column + dx]
-                    chance = max(expected[row, column], 0.3)
-                    if count > chance:
-                        surprise = count * np.log(count / chance) - (count - chance)
-                        if surprise > top:
-                            top, at_x, at_y = surprise, column, row
+            # A box round an empty bin may hold votes, but then a neighbour's box holds as many.
+            for k in range(n):
+                row, column = touched[k, 0], touched[k, 1]
+                chance = floor[row, column]
+                count = 0
+                for dy in range(-1, 2):
+                    for dx in range(-1, 2):
+                        count += votes[row + dy, column + dx]
+                if count > chance:
+                    surprise = count * (log_of[count - 1] - log_floor[row, column]) - (count - chance)
+                    if surprise > top:
+                        top, at_x, at_y = surprise, column, row
+            for k in range(n):
+                votes[touched[k, 0], touched[k, 1]] = 0
             best[number, 0] = top
             best[number, 1] = turn
             best[number, 2] = scale

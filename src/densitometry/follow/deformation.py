@@ -11,8 +11,8 @@ from scipy.spatial.distance import cdist
 from densitometry.follow.patch import Field
 from densitometry.model import FloatArray
 
-BENDING_SD_UM = 90.0
-"""Prior size of the bending per axis: a contact lens pushes skin by about a tenth of a millimetre."""
+BENDING_SD_UM = 65.0
+"""Prior size of the bending per axis: a contact lens pushes skin by up to a tenth of a millimetre."""
 BENDING_REACH_UM = 2200.0
 """Distance over which bending stays alike (standard deviation of its Gaussian covariance)."""
 SHEAR_SD = 0.04
@@ -43,9 +43,13 @@ class Deformation:
 
     def __call__(self, points_um: FloatArray) -> FloatArray:
         """Map (N, 2) baseline places to the follow-up."""
-        return (
-            apply_affine(self.affine, points_um) + bending_covariance(points_um, self.knots_um) @ self.weights
-        )
+        return apply_affine(self.affine, points_um) + self._bending(points_um)
+
+    def _reach(self, points_um: FloatArray) -> FloatArray:
+        return bending_covariance(points_um, self.knots_um)
+
+    def _bending(self, points_um: FloatArray) -> FloatArray:
+        return np.asarray(self._reach(points_um) @ self.weights)
 
     def over_cells(self, field: Field) -> tuple[FloatArray, FloatArray]:
         """Map the True cells of a field: places in the follow-up (M, 2) and their standard error (M,) [µm].
@@ -58,8 +62,7 @@ class Deformation:
         x = left + (np.arange(columns) + 0.5) * (right - left) / columns
         y = top + (np.arange(rows) + 0.5) * (bottom - top) / rows
         lattice = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
-        bending = bending_covariance(lattice, self.knots_um) @ self.weights
-        values = np.column_stack([bending, self.sigma_um(lattice)]).reshape(rows, columns, 3)
+        values = np.column_stack([self._bending(lattice), self.sigma_um(lattice)]).reshape(rows, columns, 3)
         size = field.mask.shape[::-1]
         dense = np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR))[field.mask]
         return apply_affine(self.affine, field.cells_um()) + dense[:, :2], dense[:, 2]
@@ -70,13 +73,12 @@ class Deformation:
         start = (points_um - self.affine[:, 2]) @ back.T
         found = start
         for _ in range(INVERSE_STEPS):
-            bending = bending_covariance(found, self.knots_um) @ self.weights
-            found = start - bending @ back.T
+            found = start - self._bending(found) @ back.T
         return found
 
     def sigma_um(self, points_um: FloatArray) -> FloatArray:
         """Return the standard error per axis of (N, 2) baseline places in the follow-up, (N,) [µm]."""
-        reach = bending_covariance(points_um, self.knots_um)
+        reach = self._reach(points_um)
         explained = ((reach @ self.precision) * reach).sum(axis=1)
         return np.asarray(np.sqrt(np.maximum(BENDING_SD_UM**2 - explained, 0.0)))
 

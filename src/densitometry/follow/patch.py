@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 import cv2
@@ -22,7 +22,9 @@ FIELD_CELL_UM = 50.0
 DIRECTION_REACH_UM = 300.0
 """The direction of a hair is that of its first stretch of this length, before it bends under its weight."""
 NORMAL_95 = 1.96
-UNSURE_ROOT_CONFIDENCE = 0.5
+SURE_ROOT_SWAPPED, UNSURE_ROOT_SWAPPED = 0.05, 0.4
+"""Chance that a root lies at the wrong end of its hair, where the tracer was sure and where it was not."""
+UNSURE_HAIR_CONFIDENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,17 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class DetectionErrors:
-    """How often the tracer misses a hair or makes one up, per hair that is there, and how that is known.
+    """How often the tracer at most misses a hair or makes one up, per hair, and how that is known.
+
+    A miss counts only if the same hair would be seen another time: what is never seen cancels in a change.
 
     Attributes:
         missed_per_hair, false_per_hair: rates in [0, 1).
         source: where the rates come from.
     """
 
-    missed_per_hair: float = 0.03
-    false_per_hair: float = 0.03
+    missed_per_hair: float = 0.06
+    false_per_hair: float = 0.06
     source: str = "assumed until measured on simulated re-captures"
 
     @property
@@ -133,6 +137,8 @@ class Patch:
         um_per_px: stated scale of the picture.
         scale_rel_error: relative standard error of that scale; None when nobody stated it.
         errors: how often the tracer errs.
+        tip_um: (N, 2) other end [µm], NaN where it is not in the picture; None: known of no hair.
+        swap_chance: (N,) chance that the root is at that other end; None: as for sure roots.
     """
 
     hair_id: IntArray
@@ -150,6 +156,8 @@ class Patch:
     um_per_px: float
     scale_rel_error: float | None = None
     errors: DetectionErrors = DetectionErrors()
+    tip_um: FloatArray | None = None
+    swap_chance: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.hair_id)
@@ -159,6 +167,40 @@ class Patch:
 
     def __len__(self) -> int:
         return len(self.hair_id)
+
+    def take(self, rows: IntArray) -> Patch:
+        """Return the hairs of these rows."""
+        chosen: dict[str, Any] = {
+            item.name: value[rows]
+            for item in fields(self)
+            if isinstance(value := getattr(self, item.name), np.ndarray)
+        }
+        return replace(self, **chosen)
+
+    def joined(self, more: Patch) -> Patch:
+        """Return these hairs and then those of `more`; the field and the scale stay."""
+        both: dict[str, Any] = {
+            item.name: np.concatenate([value, getattr(more, item.name)])
+            for item in fields(self)
+            if isinstance(value := getattr(self, item.name), np.ndarray) and item.name not in _OPTIONAL
+        }
+        both |= {
+            name: np.concatenate([getattr(p, full) for p in (self, more)]) for name, full in _OPTIONAL.items()
+        }
+        return replace(self, **both)
+
+    @property
+    def far_end_um(self) -> FloatArray:
+        """Other end of each hair, (N, 2) [µm]; NaN where it is not known."""
+        return np.full(self.root_um.shape, np.nan) if self.tip_um is None else self.tip_um
+
+    @property
+    def swapped(self) -> FloatArray:
+        """Chance that root and tip are mistaken for each other, (N,)."""
+        return np.full(len(self), SURE_ROOT_SWAPPED) if self.swap_chance is None else self.swap_chance
+
+
+_OPTIONAL = {"tip_um": "far_end_um", "swap_chance": "swapped"}
 
 
 class MeasuredPicture(Protocol):
@@ -213,16 +255,14 @@ def patch_of(analysis: MeasuredPicture, errors: DetectionErrors | None = None) -
         resolved=np.array(["below_resolution" not in words for words in flags], dtype=bool),
         unit_id=np.asarray(unit.fillna(-1), dtype=np.int64),
         confidence=np.array(
-            [
-                (1.0 if sure else UNSURE_ROOT_CONFIDENCE) * (0.5 if "uncertain_hair" in words else 1.0)
-                for sure, words in zip(rows["root_sure"], flags, strict=True)
-            ],
-            dtype=float,
+            [UNSURE_HAIR_CONFIDENCE if "uncertain_hair" in words else 1.0 for words in flags], dtype=float
         ),
         field=Field.from_pixels(analysis.image.valid, pixel_size.um_per_px),
         um_per_px=pixel_size.um_per_px,
         scale_rel_error=pixel_size.rel_error,
         errors=errors or DetectionErrors(),
+        tip_um=np.column_stack([_floats(rows, "tip_x_um"), _floats(rows, "tip_y_um")]).reshape(-1, 2),
+        swap_chance=np.where(rows["root_sure"], SURE_ROOT_SWAPPED, UNSURE_ROOT_SWAPPED),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from densitometry.follow.deformation import (
     fit_deformation,
     fit_similarity,
 )
+from densitometry.follow.pairing import pair_hairs
 from densitometry.follow.patch import Field, Patch
 from densitometry.model import FloatArray
 
@@ -30,6 +30,9 @@ MAD_TO_SD = 1.4826
 DIRECTION_CAP_NATS = 3.0
 NORMAL_95 = 1.96
 CLOSE_SECOND = 0.7
+REFINEMENTS = 3
+OUTLYING = 3.0
+"""Pairs of hairs farther apart than so many standard deviations do not pull at the deformation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +138,16 @@ class Registration:
 
     def grid_px(
         self, baseline_um_per_px: float, followup_um_per_px: float
-    ) -> list[tuple[list[float], list[float] | None]]:
-        """Return the grid row by row: 63 times [x, y] in the baseline and in the follow-up, or None."""
+    ) -> list[list[list[list[float] | None]]] | None:
+        """Return 9 columns of 7 entries [[x, y] in the baseline, [x, y] in the follow-up or None] [px]."""
         if self.grid_um is None:
-            return []
-        rows: list[tuple[list[float], list[float] | None]] = []
-        for here, there in self.grid_um:
-            found = None if np.isnan(there).any() else [float(v / followup_um_per_px) for v in there]
-            rows.append(([float(v / baseline_um_per_px) for v in here], found))
-        return rows
+            return None
+        here = (self.grid_um[:, 0] / baseline_um_per_px).reshape(GRID_ROWS, GRID_COLUMNS, 2)
+        there = (self.grid_um[:, 1] / followup_um_per_px).reshape(GRID_ROWS, GRID_COLUMNS, 2)
+        return [
+            [[here[row, column].tolist(), _place_or_none(there[row, column])] for row in range(GRID_ROWS)]
+            for column in range(GRID_COLUMNS)
+        ]
 
 
 def register(baseline: Patch, followup: Patch, settings: RegisterSettings | None = None) -> Registration:
@@ -183,12 +187,16 @@ def register(baseline: Patch, followup: Patch, settings: RegisterSettings | None
     evidence = _weigh(fit, here, there, _log_tried(*fields, settings.search), settings.least_evidence)
     if evidence.total < evidence.needed or evidence.met < settings.least_share * evidence.possible:
         return _refusal(evidence)
-    return _describe(baseline, followup, fit, evidence, settings)
+    return _describe(baseline, followup, _refine(baseline, followup, fit), evidence, settings)
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
+    """A deformation with the pairs it rests on: rows, both places, and what each was left out by."""
+
     deformation: Deformation
+    from_um: FloatArray
+    to_um: FloatArray
     matched: NDArray[np.int64]
     left_out: FloatArray
     agreement: Agreement
@@ -218,7 +226,22 @@ def _fit(baseline: Patch, followup: Patch, here: Openings, there: Openings, look
     met = constellation.agreement(
         deformation, deformation.inverse, (here.centre_um, there.centre_um), fields, MEETING_UM, pairs
     )
-    return _Fit(deformation, matched, left_out, met)
+    return _Fit(deformation, a[found[:, 0]], b[found[:, 1]], matched, left_out, met)
+
+
+def _refine(baseline: Patch, followup: Patch, fit: _Fit) -> _Fit:
+    """Fit the deformation again to all hairs paired with each other, whichever end is the root."""
+    for _ in range(REFINEMENTS):
+        pairing = pair_hairs(baseline, followup, fit.deformation, fit.matched)
+        from_um, to_um = pairing.places(baseline, followup)
+        noise = MAD_TO_SD * float(np.median(np.abs(fit.left_out)))
+        doubt = np.hypot(noise, fit.deformation.sigma_um(from_um))
+        usual = pairing.distance_um <= OUTLYING * doubt
+        if np.count_nonzero(usual) < LEAST_OPENINGS:
+            break
+        deformation, left_out = fit_deformation(from_um[usual], to_um[usual], noise)
+        fit = _Fit(deformation, from_um[usual], to_um[usual], pairing.rows[usual], left_out, fit.agreement)
+    return fit
 
 
 def _weigh(fit: _Fit, here: Openings, there: Openings, tried: float, needed: float) -> Evidence:
@@ -295,7 +318,7 @@ def _describe(
         residual_um=float(np.sqrt((fit.left_out**2).sum(axis=1).mean())),
         overlap_cm2=shared.area_cm2,
         overlap_fraction=shared.area_cm2 / baseline.field.area_cm2,
-        scale_ratio=_scale_ratio(baseline.root_um, followup.root_um, fit),
+        scale_ratio=_scale_ratio(fit),
         turn_rad=float(np.arctan2(affine[1, 0] - affine[0, 1], affine[0, 0] + affine[1, 1])),
     )
 
@@ -311,9 +334,9 @@ def _shared_skin(
     return Field(mask, field_a.cell_um, field_a.origin_um)
 
 
-def _scale_ratio(from_um: FloatArray, to_um: FloatArray, fit: _Fit) -> ScaleRatio:
+def _scale_ratio(fit: _Fit) -> ScaleRatio:
     """Return the ratio of lengths; its interval allows for bending, which can pass for a change of scale."""
-    a, b = from_um[fit.matched[:, 0]], to_um[fit.matched[:, 1]]
+    a, b = fit.from_um, fit.to_um
     alike = fit_similarity(a, b)
     ratio = float(np.hypot(alike[0, 0], alike[1, 0]))
     offset = a - a.mean(axis=0)
@@ -353,31 +376,5 @@ def _refusal(evidence: Evidence) -> Registration:
     return Registration("refused", "not_the_same_skin", sentence, evidence)
 
 
-def as_plain(
-    registration: Registration, baseline_um_per_px: float, followup_um_per_px: float
-) -> dict[str, Any]:
-    """Return the `registration` part of change.json; places in px of each picture."""
-    scale, evidence = registration.scale_ratio, registration.evidence
-    affine = registration.affine_px(baseline_um_per_px, followup_um_per_px)
-    return {
-        "status": registration.status,
-        "reason": registration.reason or None,
-        "reason_code": registration.reason_code or None,
-        "affine_px": None if affine is None else affine.tolist(),
-        "grid": [list(pair) for pair in registration.grid_px(baseline_um_per_px, followup_um_per_px)],
-        "residual_um": registration.residual_um,
-        "overlap_cm2": registration.overlap_cm2,
-        "overlap_fraction": registration.overlap_fraction,
-        "scale_ratio": None
-        if scale is None
-        else {"value": scale.value, "low": scale.low, "high": scale.high},
-        "evidence": None
-        if evidence is None
-        else {
-            "met": evidence.met,
-            "possible": evidence.possible,
-            "by_chance": evidence.by_chance,
-            "total_nats": evidence.total,
-            "needed_nats": evidence.needed,
-        },
-    }
+def _place_or_none(place: FloatArray) -> list[float] | None:
+    return None if np.isnan(place).any() else [float(value) for value in place]

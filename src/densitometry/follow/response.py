@@ -26,6 +26,9 @@ NEEDS_DIAMETER = frozenset({"terminal_density", "cumulative_thickness", "mean_di
 SECOND_MEASURES = ("density", "cumulative_thickness", "mean_diameter")
 """What may contradict the endpoint; none of them makes a verdict of its own."""
 
+SECOND_STRETCH = 1.25
+"""Three second measures are looked at: each must be as sure as 98.3 % (Bonferroni), not 95 %."""
+
 LABELS: Mapping[str, str] = MappingProxyType(
     {
         "terminal_density": "density of terminal hairs",
@@ -108,7 +111,7 @@ class Circumstances:
         scarring: of the diagnosis; None when no diagnosis is recorded.
         too_early: why a verdict would be premature, in words; "" otherwise.
         protocol_changes: differences of clipping, dye, polarisation or immersion, in words.
-        scale_step: µm/px of the coarser picture over that of the finer.
+        scale_step: µm/px of the coarser picture over that of the finer; None: as the patches state.
         detectable_um: the thinnest hair the coarser picture shows reliably; a change at a lower cut-off
             cannot be judged across a scale step.
         reference: change at an untreated reference area that serves as a drift check, None without one.
@@ -119,7 +122,7 @@ class Circumstances:
     scarring: bool | None = None
     too_early: str = ""
     protocol_changes: tuple[str, ...] = ()
-    scale_step: float = 1.0
+    scale_step: float | None = None
     detectable_um: float | None = None
     reference: Change | None = None
 
@@ -190,10 +193,11 @@ def _guard(
     if figure.value is None:
         return undetermined("nothing_to_compare")
     differences = list(circumstances.protocol_changes)
-    if circumstances.scale_step > LARGEST_SCALE_STEP:
+    step = circumstances.scale_step or 1.0
+    if step > LARGEST_SCALE_STEP:
         detectable = circumstances.detectable_um
         if detectable is None or change.cutoff_um < detectable or settings.endpoint != "terminal_density":
-            differences.append(f"pixels {100 * (circumstances.scale_step - 1):.0f} % coarser")
+            differences.append(f"pixels {100 * (step - 1):.0f} % coarser")
     if differences:
         return undetermined("protocol_changed", detail=", ".join(differences))
     if circumstances.too_early:
@@ -219,7 +223,7 @@ def _withdrawal(
     for other in SECOND_MEASURES:
         second = change.figures[ENDPOINTS[other]]
         usable = other not in NEEDS_DIAMETER or not change.scale_disagrees
-        contradicts = _direction(second, other) == -direction and _beyond_sdc(second)
+        contradicts = _direction(second, other, SECOND_STRETCH) == -direction and _beyond_sdc(second)
         if other != settings.endpoint and usable and contradicts:
             return undetermined("measures_disagree", other=LABELS[other])
     reference = circumstances.reference
@@ -230,15 +234,15 @@ def _withdrawal(
     return None
 
 
-def _direction(figure: Figure, endpoint: str) -> int:
-    """Return 1 for better, -1 for worse, 0 where the region interval holds zero."""
-    if (
-        figure.region_low is None
-        or figure.region_high is None
-        or figure.region_low <= 0 <= figure.region_high
-    ):
+def _direction(figure: Figure, endpoint: str, stretch: float = 1.0) -> int:
+    """Return 1 for better, -1 for worse, 0 where the region interval, made wider by a factor, holds zero."""
+    if figure.value is None or figure.region_low is None or figure.region_high is None:
         return 0
-    sign = 1 if figure.region_low > 0 else -1
+    low = figure.value - stretch * (figure.value - figure.region_low)
+    high = figure.value + stretch * (figure.region_high - figure.value)
+    if low <= 0 <= high:
+        return 0
+    sign = 1 if low > 0 else -1
     return -sign if endpoint in LESS_IS_BETTER else sign
 
 

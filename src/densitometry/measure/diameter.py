@@ -15,15 +15,22 @@ NORMAL_95 = 1.959964
 # Huber 1964, doi:10.1214/aoms/1177703732: 95 % efficient on normal errors.
 _HUBER_K = 1.345
 _MAD_TO_SD = 1.4826
-_STEPS = 20
+_STEPS, _SETTLED = 20, 1e-6
 _LEAST_STATIONS = 3
 # A hair of less than this between the margins gives them up in part.
 _LEAST_MIDDLE_UM = 60.0
 # The tip tapers from where the shaft stays below this share of its own middle.
 _TAPER_SHARE = 0.8
 _TAPER_SEARCH_SHARE = 0.5
-# Where no cross-section was seen free of other hairs, its error is this much larger.
-_OVERLAPPED_FACTOR = 2.0
+# Widths beside other hairs rest on one edge and the traced line: such errors run on along the hair.
+_LINE_CORRELATION_UM = 100.0
+# From this share on, cross-sections clear of other hairs speak for the hair alone.
+_ENOUGH_CLEAR = 0.25
+# What shading, rims and streak do to the width of a shaft as light as the skin, relative; less on a dark one.
+_FAINT_ERROR = 0.06
+# Cross-sections so much less sure than the surest tenth are left out.
+_UNSURE = 2.0
+_SUREST_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +82,35 @@ def shaft_diameter(
     error_um = trace.width_sigma_px * pixel_size.um_per_px
     middle, shrunk = _middle(along_um, trace, settings.end_margin_um)
     seen = np.isfinite(width_um) & (width_um > 0)
-    use, overlapped = _usable(seen, trace.clear, middle)
+    errors = np.where(np.isfinite(error_um), error_um, 0.25 * np.where(seen, width_um, 0.0))
+    use = _usable(seen, trace.clear, errors, middle)
     if not use.any():
         limit = pixel_size.to_um(max(settings.resolution_px, settings.resolution_psf * psf_sigma_px))
         return Diameter(limit, 0.5 * limit, 0.5 * limit, math.nan, 0, shrunk, overlapped=True)
     use = _without_taper(use, width_um)
-    errors = np.where(np.isfinite(error_um[use]), error_um[use], np.nanmedian(width_um[use]) / 4)
-    value, scatter, weight = huber_mean(width_um[use], errors)
+    value, scatter, weights = huber_mean(width_um[use], errors[use])
+    clear = trace.clear[use]
     spacing = float(along_um[-1]) / max(1, len(along_um) - 1)
-    independent = max(1.0, weight * min(1.0, spacing / settings.width_correlation_um))
-    statistical = math.hypot(scatter, float(np.median(errors))) / math.sqrt(independent)
-    if overlapped:
-        statistical *= _OVERLAPPED_FACTOR
-    own = math.hypot(statistical, settings.width_error_um, settings.width_error_pct / 100 * value)
+    spread = np.hypot(errors[use], scatter) * weights / weights.sum()
+    variance = sum(
+        float(np.square(spread[which]).sum()) * max(1.0, correlation_um / max(spacing, 1e-9))
+        for which, correlation_um in (
+            (clear, settings.width_correlation_um),
+            (~clear, _LINE_CORRELATION_UM),
+        )
+    )
+    statistical = min(math.sqrt(variance), float(np.median(np.hypot(errors[use], scatter))))
+    faint = _FAINT_ERROR * math.exp(-max(0.0, trace.contrast)) * value
+    own = math.hypot(statistical, faint, settings.width_error_um, settings.width_error_pct / 100 * value)
     scale = (pixel_size.rel_error or 0.0) * value
     total = math.hypot(own, settings.shared_width_error_um, scale)
     n_widths = int(np.count_nonzero(use))
-    return Diameter(value, own, total, scatter if n_widths > 1 else math.nan, n_widths, shrunk, overlapped)
+    sd_along = scatter if n_widths > 1 else math.nan
+    return Diameter(value, own, total, sd_along, n_widths, shrunk, overlapped=not clear.any())
 
 
-def huber_mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, float]:
-    """Return Huber's mean, the robust standard deviation round it and the effective number of values.
+def huber_mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, FloatArray]:
+    """Return Huber's mean, the robust standard deviation round it and the weight of each value.
 
     Values are weighted by 1 / (error² + scatter²), so that a few very sure ones cannot rule.
 
@@ -114,10 +129,10 @@ def huber_mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, fl
         pull = np.abs(values - centre) / spread
         weight = precision * np.minimum(1.0, _HUBER_K / np.maximum(pull, 1e-12))
         moved = float(weight @ values / weight.sum())
-        if abs(moved - centre) <= 1e-9 * max(1.0, abs(centre)):
+        if abs(moved - centre) <= _SETTLED * max(1.0, abs(centre)):
             break
         centre = moved
-    return centre, scatter, float(weight.sum() ** 2 / np.square(weight).sum())
+    return centre, scatter, weight
 
 
 def _middle(along_um: FloatArray, trace: Trace, margin_um: float) -> tuple[BoolArray, bool]:
@@ -131,14 +146,22 @@ def _middle(along_um: FloatArray, trace: Trace, margin_um: float) -> tuple[BoolA
     return (along_um >= first - 1e-9) & (along_um <= last + 1e-9), bool(ends and margin < margin_um)
 
 
-def _usable(seen: BoolArray, clear: BoolArray, middle: BoolArray) -> tuple[BoolArray, bool]:
-    """Prefer clear stations of the middle, then clear ones anywhere, then overlapped ones of the middle."""
-    for chosen, overlapped in ((seen & clear & middle, False), (seen & clear, False), (seen & middle, True)):
-        if np.count_nonzero(chosen) >= _LEAST_STATIONS:
-            return chosen, overlapped
-    if (seen & clear).any():
-        return seen & clear, False
-    return seen, True
+def _usable(seen: BoolArray, clear: BoolArray, errors: FloatArray, middle: BoolArray) -> BoolArray:
+    """Prefer the middle, there what stands clear, and else what is about as sure as the surest.
+
+    A few clear cross-sections (often those of the tip alone) do not speak for a hair that lies along others.
+    """
+    chosen = seen & middle
+    if np.count_nonzero(chosen) < _LEAST_STATIONS:
+        chosen = seen
+    alone = chosen & clear
+    if np.count_nonzero(alone) >= max(_LEAST_STATIONS, _ENOUGH_CLEAR * np.count_nonzero(chosen)):
+        return alone
+    if not chosen.any():
+        return chosen
+    ranked = np.sort(errors[chosen])
+    surest = ranked[min(len(ranked) - 1, max(_LEAST_STATIONS - 1, int(_SUREST_SHARE * len(ranked))))]
+    return np.asarray(chosen & (errors <= _UNSURE * surest), np.bool_)
 
 
 def _without_taper(use: BoolArray, width_um: FloatArray) -> BoolArray:

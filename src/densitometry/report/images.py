@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,25 +11,38 @@ import pandas as pd
 from densitometry.errors import OutputError
 from densitometry.report.folders import move_away, write_whole_file
 from densitometry.report.results import table_tsv
-from densitometry.schema import IMAGES, column_names, dtypes
+from densitometry.schema import IMAGES, Column, column_names, dtypes
 
 IMAGES_NAME = "images.tsv"
 
 
-def merge(out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def merge(
+    out: Path,
+    rows: Sequence[Mapping[str, Any]],
+    columns: tuple[Column, ...] = IMAGES,
+    keep: Collection[str] | None = None,
+) -> None:
     """Put `rows` into the table of `out` in one step; a row takes the place of an older one of its picture.
+
+    Args:
+        out: folder of the table.
+        rows: values by column.
+        columns: of the table: those of `schema.IMAGES`, in a study with more before them.
+        keep: pictures whose older rows stay; None for all.
 
     Raises:
         OutputError: if the table there is not ours, or cannot be written.
     """
-    table = pd.DataFrame(rows, columns=column_names(IMAGES))
-    before = read(out)
+    table = pd.DataFrame(rows, columns=column_names(columns))
+    before = read(out, columns)
     if before is not None:
-        kept = before[~before["picture"].isin(table["picture"])]
-        if len(kept):
-            table = pd.concat([kept.astype(object), table.astype(object)], ignore_index=True)
+        stays = ~before["picture"].isin(table["picture"])
+        if keep is not None:
+            stays &= before["picture"].isin(list(keep))
+        if stays.any():
+            table = pd.concat([before[stays].astype(object), table.astype(object)], ignore_index=True)
     table = table.sort_values("picture", kind="stable", ignore_index=True)
-    write_whole_file(out / IMAGES_NAME, table_tsv(table, IMAGES))
+    write_whole_file(out / IMAGES_NAME, table_tsv(table, columns))
 
 
 def recipe_digests(out: Path) -> set[str]:
@@ -42,7 +55,7 @@ def recipe_digests(out: Path) -> set[str]:
     return set() if table is None else {digest for digest in table["recipe_digest"] if digest}
 
 
-def read(out: Path) -> pd.DataFrame | None:
+def read(out: Path, columns: tuple[Column, ...] = IMAGES) -> pd.DataFrame | None:
     """Return the table of `out` with "" for texts that are not known; None if there is no table.
 
     Raises:
@@ -51,14 +64,13 @@ def read(out: Path) -> pd.DataFrame | None:
     path = out / IMAGES_NAME
     if not path.is_file():
         return None
-    texts = [name for name, kind in dtypes(IMAGES).items() if kind == "str"]
+    texts = [name for name, kind in dtypes(columns).items() if kind == "str"]
+    kinds = {name: kind for name, kind in dtypes(columns).items() if kind in ("str", "Int64")}
     try:
-        table = pd.read_csv(
-            path, sep="\t", dtype=dict.fromkeys(texts, "str"), na_values=["n/a"], keep_default_na=False
-        )
+        table = pd.read_csv(path, sep="\t", dtype=kinds, na_values=["n/a"], keep_default_na=False)
     except (ValueError, UnicodeDecodeError, OSError) as error:
         raise _foreign(path, str(error)) from error
-    missing = set(column_names(IMAGES)) - set(table.columns)
+    missing = set(column_names(columns)) - set(table.columns)
     if missing:
         raise _foreign(path, f"it lacks the columns {', '.join(sorted(missing))}")
     table[texts] = table[texts].fillna("")

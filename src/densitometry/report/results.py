@@ -54,7 +54,12 @@ def write_tables(
 
 def hairs_csv(hairs: pd.DataFrame) -> str:
     """Return hairs.csv: numbers with the schema's decimals, empty cells for what is not known."""
-    return _delimited(hairs, HAIRS, separator=",")
+    return table_csv(hairs, HAIRS)
+
+
+def table_csv(table: pd.DataFrame, columns: tuple[Column, ...]) -> str:
+    """Return a comma-separated table with the schema's decimals, empty cells for what is not known."""
+    return _delimited(table, columns, separator=",")
 
 
 def table_tsv(table: pd.DataFrame, columns: tuple[Column, ...]) -> str:

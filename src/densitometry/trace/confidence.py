@@ -8,9 +8,9 @@ import numpy as np
 
 from densitometry.trace.segments import Segment
 
-PRESENCE_WEIGHTS = (0.079, 1.506, 1.066, -2.094, 5.619)
+PRESENCE_WEIGHTS = (0.053, 3.487, 0.311, -0.916, 1.165)
 """Coefficients of `presence_features`, the constant last."""
-ROOT_WEIGHT, ROOT_CONSTANT = 0.205, -0.575
+ROOT_WEIGHT, ROOT_CONSTANT = 0.174, -0.949
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
 MISSED_PER_FOUND = 0.2
 """Hairs missed for every hair found: 0.18 on clipped real scalp, 0.27 (median) on random phantoms."""

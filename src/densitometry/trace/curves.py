@@ -16,12 +16,25 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-_BINS = 6
+_BINS = 12
 _BIN_RAD = math.pi / _BINS
 _STEP_PX = 1.0
-_LOOK_PX = 8
-_TURN_PRICE = 1.0
-_CHANGE_PRICE = 2.0
+_LOOK_POINTS = 13
+_LOOK_STEP_PX = 2.0
+"""Lines that cross at 20° are told apart some 8 px from the crossing: 26 px ahead is well beyond."""
+_TURNS = (0.0, -0.1, 0.1, -0.25, 0.25)
+"""Changes of curvature that are tried at every step, as shares of the bound on curvature."""
+_TURN_PRICE = 500.0
+_CHANGE_PRICE = 4000.0
+"""Prices of curvature and of its change, both squared: small corrections are free, leaving a line is dear."""
+_AIMS = 4
+_AIM_RAD = 0.05
+_BENDS = 2
+_BEND_RAD_PER_PX = 0.008
+"""Directions and curvatures tried at a seed, on either side of the first guess."""
+_SEEN_AHEAD = 0.3
+_BRIDGED = 4.0
+"""Where the arc ahead shows this evidence, a hidden stretch may be so many times longer."""
 _MAX_POINTS = 3000
 _WIDEST_COVER_PX = 4.0
 
@@ -42,7 +55,7 @@ class FollowSettings:
     """
 
     seed_evidence: float = 0.5
-    stop_evidence: float = 0.18
+    stop_evidence: float = 0.12
     max_gap_px: float = 4.0
     max_turn_rad_per_px: float = 0.04
     min_length_px: float = 12.0
@@ -51,25 +64,24 @@ class FollowSettings:
     cover_share: float = 0.8
 
 
-@njit(cache=True, inline="always")
-def _window(theta: float, k: int) -> float:
-    """Weight of bin k for direction theta: 1 within 15°, 0 beyond 45°."""
-    delta = abs((theta - k * _BIN_RAD + math.pi / 2) % math.pi - math.pi / 2)
-    return min(1.0, max(0.0, 1.5 - delta / _BIN_RAD))
-
-
 @njit(cache=True)
 def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
-    """Evidence of a centre line through (x, y) along theta, from maps (h, w, bins)."""
+    """Evidence of a centre line through (x, y) along theta, from maps (h, w, bins).
+
+    A bin counts fully within half a bin of theta, and not at all beyond one and a half.
+    """
     h, w, bins = lifted.shape
     if not (0.0 <= x < w - 1 and 0.0 <= y < h - 1):
         return 0.0
     x0, y0 = int(x), int(y)
     fx, fy = x - x0, y - y0
+    along = (theta % math.pi) / _BIN_RAD
+    first = int(along) - 1
     total = 0.0
-    for k in range(bins):
-        weight = _window(theta, k)
+    for j in range(4):
+        weight = min(1.0, 1.5 - abs(along - (first + j)))
         if weight > 0.0:
+            k = (first + j) % bins
             top = lifted[y0, x0, k] * (1 - fx) + lifted[y0, x0 + 1, k] * fx
             low = lifted[y0 + 1, x0, k] * (1 - fx) + lifted[y0 + 1, x0 + 1, k] * fx
             total += weight * (top * (1 - fy) + low * fy)
@@ -77,13 +89,16 @@ def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
 
 
 @njit(cache=True)
-def _ahead(lifted: Floats, x: float, y: float, theta: float) -> float:
-    """Mean evidence at four places ahead."""
-    c, s = math.cos(theta), math.sin(theta)
+def _ahead(lifted: Floats, x: float, y: float, theta: float, turn: float) -> float:
+    """Mean evidence along the arc of constant curvature that lies ahead."""
     total = 0.0
-    for i in (2.0, 4.0, 6.0, 8.0):
-        total += evidence(lifted, x + i * c, y + i * s, theta)
-    return total / 4.0
+    for _ in range(_LOOK_POINTS):
+        theta += turn * _LOOK_STEP_PX / 2
+        x += _LOOK_STEP_PX * math.cos(theta)
+        y += _LOOK_STEP_PX * math.sin(theta)
+        theta += turn * _LOOK_STEP_PX / 2
+        total += evidence(lifted, x, y, theta)
+    return total / _LOOK_POINTS
 
 
 @njit(cache=True)
@@ -92,6 +107,7 @@ def _follow(
     x: float,
     y: float,
     theta: float,
+    turn: float,
     stop: float,
     max_gap: float,
     max_turn: float,
@@ -99,14 +115,14 @@ def _follow(
 ) -> int:
     """Walk from (x, y) along theta; write x, y, evidence, theta; return the number of points written."""
     n, gap = 0, 0
-    turn = 0.0
     while n < out.shape[0]:
         best, best_turn = -1.0, 0.0
-        for j in range(-2, 3):
-            option = j / 2.0 * max_turn
-            # averaging over the look-ahead bends the whole arc, hence half of the total turn
-            value = _ahead(lifted, x, y, theta + option * (1 + _LOOK_PX) / 2)
-            value -= _TURN_PRICE * abs(option) + _CHANGE_PRICE * abs(option - turn)
+        for share in _TURNS:
+            option = max(-max_turn, min(max_turn, turn + share * max_turn))
+            price = _TURN_PRICE * option**2 + _CHANGE_PRICE * (option - turn) ** 2
+            if best >= 1.0 - price:  # even perfect evidence would not pay for it
+                continue
+            value = _ahead(lifted, x, y, theta, option) - price
             if value > best:
                 best, best_turn = value, option
         turn = 0.5 * turn + 0.5 * best_turn
@@ -130,7 +146,7 @@ def _follow(
         gap = gap + 1 if value < stop else 0
         out[n, 0], out[n, 1], out[n, 2], out[n, 3] = x, y, value, theta
         n += 1
-        if gap > max_gap:
+        if gap > (max_gap if best < _SEEN_AHEAD else _BRIDGED * max_gap):
             break
         h, w, _ = lifted.shape
         if not (0.0 <= x < w - 1 and 0.0 <= y < h - 1):
@@ -138,6 +154,23 @@ def _follow(
     while n > 0 and out[n - 1, 2] < stop:
         n -= 1
     return n
+
+
+@njit(cache=True)
+def _aim(lifted: Floats, x: float, y: float, theta: float) -> tuple[float, float]:
+    """Direction and curvature of the arc through a seed that sees most evidence on both sides."""
+    best, aimed, bent = -1.0, theta, 0.0
+    for j in range(-_AIMS, _AIMS + 1):
+        option = theta + j * _AIM_RAD
+        for i in range(-_BENDS, _BENDS + 1):
+            turn = i * _BEND_RAD_PER_PX
+            if best >= 2.0 - 2 * _TURN_PRICE * turn**2:
+                continue
+            value = _ahead(lifted, x, y, option, turn) + _ahead(lifted, x, y, option + math.pi, -turn)
+            value -= 2 * _TURN_PRICE * turn**2
+            if value > best + 1e-6:
+                best, aimed, bent = value, option, turn
+    return aimed, bent
 
 
 @njit(cache=True)
@@ -224,8 +257,9 @@ def _follow_all(
         x, y, theta = seeds[s, 0], seeds[s, 1], seeds[s, 2]
         if _is_covered(visited, x, y, theta):
             continue
-        nf = _follow(lifted, x, y, theta, stop, max_gap, max_turn, forward)
-        nb = _follow(lifted, x, y, theta + math.pi, stop, max_gap, max_turn, backward)
+        theta, turn = _aim(lifted, x, y, theta)
+        nf = _follow(lifted, x, y, theta, turn, stop, max_gap, max_turn, forward)
+        nb = _follow(lifted, x, y, theta + math.pi, -turn, stop, max_gap, max_turn, backward)
         n = nf + nb + 1
         line = np.zeros((n, 5))
         for i in range(nb):

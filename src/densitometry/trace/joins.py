@@ -20,6 +20,7 @@ Floats = NDArray[np.floating[Any]]
 
 _TANGENT_POINTS = 10
 _ROUNDS = 3
+_STRICTER = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,10 @@ class JoinSettings:
         max_end: an end with more end evidence than this is a true end.
     """
 
-    max_gap_px: float = 14.0
+    max_gap_px: float = 30.0
     max_bend_rad: float = 0.35
     max_width_ratio: float = 1.7
-    max_end: float = 0.35
+    max_end: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,13 @@ def _cost(a: _End, b: _End, settings: JoinSettings) -> float:
             math.acos(max(-1.0, min(1.0, float(a.outward @ way)))),
             math.acos(max(-1.0, min(1.0, -float(b.outward @ way)))),
         )
-    if bend > settings.max_bend_rad:
+    # the longer the hidden stretch, the fewer pairs lie in line by chance that may be believed
+    allowed = settings.max_bend_rad * (1.0 - _STRICTER * gap / settings.max_gap_px)
+    if bend > allowed:
         return 1.0
     return (
         0.4 * gap / settings.max_gap_px
-        + 0.3 * bend / settings.max_bend_rad
+        + 0.3 * bend / allowed
         + 0.29 * (ratio - 1) / (settings.max_width_ratio - 1)
     )
 

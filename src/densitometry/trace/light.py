@@ -46,12 +46,18 @@ def local_mean(values: Floats, weight: Floats, window_px: int) -> NDArray[np.flo
         window_px: width of each box pass, odd.
     """
     size = (window_px, window_px)
-    top = values * weight[..., None]
-    bottom = weight.copy()
+    everywhere = bool(weight.min() >= 1.0)
+    top = np.asarray(values, np.float32) if everywhere else values * weight[..., None]
     for _ in range(3):
         top = cv2.blur(top, size, borderType=cv2.BORDER_REFLECT)
+    if everywhere:
+        return np.asarray(top, np.float32)
+    bottom = weight
+    for _ in range(3):
         bottom = cv2.blur(bottom, size, borderType=cv2.BORDER_REFLECT)
-    return np.asarray(top / np.maximum(bottom, 1e-4)[..., None], np.float32)
+    np.maximum(bottom, 1e-4, out=bottom)
+    top /= bottom[..., None]
+    return np.asarray(top, np.float32)
 
 
 def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> NDArray[np.float32]:
@@ -64,9 +70,9 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
         valid: (H, W) bool.
         window_px: width of each of three box passes [px].
     """
-    logs = np.log(np.asarray(linear, np.float32) + DARK_LIGHT)
+    logs = np.log(cv2.add(np.asarray(linear, np.float32), (DARK_LIGHT,) * 4))
     weight = valid.astype(np.float32)
-    contrast: NDArray[np.float32] = logs - local_mean(logs, weight, window_px)
+    contrast: NDArray[np.float32] = cv2.subtract(logs, local_mean(logs, weight, window_px))
     np.clip(contrast, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast)
-    contrast *= weight[..., None]
+    contrast[~valid] = 0.0
     return contrast

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-ORIENTATIONS = 6
-"""Orientation bins of the lifted centre lines over 180°; crossings above 30° live in different bins."""
+ORIENTATIONS = 12
+"""Orientation bins of the lifted centre lines over 180°; crossings above 15° live in different bins."""
 HALF_CHANNELS = 6
 """Maps on the half-resolution grid: root, tip, direction x, direction y, log half width, shaft."""
 

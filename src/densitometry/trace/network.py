@@ -7,7 +7,10 @@ Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes
 
 from __future__ import annotations
 
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,10 @@ CONTRAST_WINDOW_PX = 61
 MULTIPLE_PX = 16
 """Edge lengths are padded to multiples of this: four halvings."""
 TILE_PX = 1024
-OVERLAP_PX = 128
-"""Pictures larger than a tile are cut into tiles that overlap by more than the field of view."""
+OVERLAP_PX = 96
+"""Pictures larger than a tile are cut into tiles that overlap by more than the field of view (86 px)."""
+_WORKERS = 2
+_Span = tuple[int, int, int, int]
 WEIGHTS = Path(__file__).with_name("hairnet.onnx")
 
 
@@ -50,23 +55,43 @@ def network_maps(contrast: Floats, weights: Path = WEIGHTS) -> EvidenceMaps:
         Evidence maps of the grid.
     """
     h, w = contrast.shape[:2]
-    lifted = np.empty((ORIENTATIONS, h, w), np.float32)
+    # stored as the follower reads it, all bins of a place side by side: no second copy of the largest array
+    lifted = np.empty((h, w, ORIENTATIONS), np.float32).transpose(2, 0, 1)
     half = np.empty((HALF_CHANNELS, (h + 1) // 2, (w + 1) // 2), np.float32)
-    core = TILE_PX - 2 * OVERLAP_PX
-    rows = [0] if h <= TILE_PX else list(range(0, h, core))
-    columns = [0] if w <= TILE_PX else list(range(0, w, core))
-    for y in rows:
-        for x in columns:
-            y0, x0 = max(0, y - OVERLAP_PX), max(0, x - OVERLAP_PX)
-            y1 = h if len(rows) == 1 else min(h, y + core + OVERLAP_PX)
-            x1 = w if len(columns) == 1 else min(w, x + core + OVERLAP_PX)
-            tile = contrast[y0:y1, x0:x1]
-            pad = [(0, -s % MULTIPLE_PX) for s in tile.shape[:2]]
-            padded = np.ascontiguousarray(np.pad(tile, [*pad, (0, 0)]).transpose(2, 0, 1)[None], np.float32)
-            full, small = _session(str(weights)).run(None, {"contrast": padded})
-            ye, xe = (min(h, y + core) if len(rows) > 1 else h), (min(w, x + core) if len(columns) > 1 else w)
-            lifted[:, y:ye, x:xe] = full[0][:, y - y0 : ye - y0, x - x0 : xe - x0]
-            half[:, y // 2 : (ye + 1) // 2, x // 2 : (xe + 1) // 2] = small[0][
-                :, (y - y0) // 2 : (ye - y0 + 1) // 2, (x - x0) // 2 : (xe - x0 + 1) // 2
-            ]
+    session = _session(str(weights))
+
+    def fill(place: tuple[_Span, _Span]) -> None:
+        (y0, y, ye, y1), (x0, x, xe, x1) = place
+        tile = contrast[y0:y1, x0:x1]
+        pad = [(0, -s % MULTIPLE_PX) for s in tile.shape[:2]]
+        padded = np.ascontiguousarray(np.pad(tile, [*pad, (0, 0)]).transpose(2, 0, 1)[None], np.float32)
+        full, small = session.run(None, {"contrast": padded})
+        lifted[:, y:ye, x:xe] = full[0][:, y - y0 : ye - y0, x - x0 : xe - x0]
+        half[:, y // 2 : (ye + 1) // 2, x // 2 : (xe + 1) // 2] = small[0][
+            :, (y - y0) // 2 : (ye - y0 + 1) // 2, (x - x0) // 2 : (xe - x0 + 1) // 2
+        ]
+
+    tiles = list(product(_spans(h), _spans(w)))
+    if len(tiles) > 1 and _may_share_work():
+        with ThreadPoolExecutor(_WORKERS) as pool:
+            list(pool.map(fill, tiles))
+    else:
+        for tile in tiles:
+            fill(tile)
     return EvidenceMaps(lifted, half[0], half[1], half[2:4], half[4], half[5])
+
+
+def _spans(size: int) -> list[_Span]:
+    """Tiles along one side: where reading begins, where the own part begins and ends, where reading ends."""
+    if size <= TILE_PX:
+        return [(0, 0, size, size)]
+    core = TILE_PX - 2 * OVERLAP_PX
+    return [
+        (max(0, at - OVERLAP_PX), at, min(size, at + core), min(size, at + core + OVERLAP_PX))
+        for at in range(0, size, core)
+    ]
+
+
+def _may_share_work() -> bool:
+    """Whether a second thread may help: every tile is the same sums, so the maps are the same either way."""
+    return multiprocessing.parent_process() is None

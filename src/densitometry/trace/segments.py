@@ -8,6 +8,8 @@ All lengths are pixels of the detection grid.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +29,7 @@ class SegmentSettings:
     Attributes:
         base_evidence: evidence at which running along a line neither gains nor costs.
         shared_share: share of the gain left where a stronger curve already ran.
+        bare_price: further cost of a pixel where neither centre line nor shaft is seen.
         direction_gain: gain per pixel whose direction fully agrees with root → tip.
         end_gain: gain of a certain root or tip at its end.
         cut_end_gain: gain granted to an end at the border of the field, where no end can be seen.
@@ -36,19 +39,24 @@ class SegmentSettings:
         min_new_px: least length of a hair along which no stronger curve ran.
         min_new_fraction: the same as a fraction of its length.
         end_peak: least end evidence at a place where a curve may be cut.
+        claim_px: how far around the end of a hair that end is its own.
+        claim_left: share of the end evidence left there to other hairs.
     """
 
     base_evidence: float = 0.3
     shared_share: float = 0.1
+    bare_price: float = 0.7
     direction_gain: float = 0.25
-    end_gain: float = 6.0
-    cut_end_gain: float = 6.0
-    price: float = 12.0
+    end_gain: float = 7.0
+    cut_end_gain: float = 7.0
+    price: float = 13.0
     least_score: float = 2.0
     min_length_px: float = 12.0
     end_peak: float = 0.15
     min_new_px: float = 9.0
-    min_new_fraction: float = 0.45
+    min_new_fraction: float = 0.25
+    claim_px: float = 6.0
+    claim_left: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,42 @@ def _leaves(new: Floats) -> list[int]:
     return [int(i) for i in changes if 5 < i < len(new) - 6]
 
 
+def cut_curves(
+    curves: list[Floats], maps: EvidenceMaps, valid: NDArray[np.uint8], settings: SegmentSettings
+) -> list[Segment]:
+    """Cut followed curves into hairs, the strongest first; an end that one hair claims pays less to the next.
+
+    Args:
+        curves: from `follow_curves`, in its order.
+        maps: evidence maps they were followed in.
+        valid: (h, w) uint8, 1 where the field is valid, on the detection grid.
+        settings: prices.
+    """
+    root, tip = maps.root.copy(), maps.tip.copy()
+    left = dataclasses.replace(maps, root=root, tip=tip)
+    hairs: list[Segment] = []
+    for curve in curves:
+        found = cut_curve(curve, left, valid, settings)
+        hairs += found
+        for hair in found:
+            _claim(root, hair.points[0], settings)
+            _claim(tip, hair.points[-1], settings)
+    return hairs
+
+
+def _claim(ends: Floats, place: Floats, settings: SegmentSettings) -> None:
+    """Lower the evidence of an end around the place where a hair has it."""
+    x, y = (float(v) for v in (place - 0.5) / 2)
+    reach = settings.claim_px / 2
+    x0, x1 = max(0, math.ceil(x - reach)), min(ends.shape[1] - 1, math.floor(x + reach))
+    y0, y1 = max(0, math.ceil(y - reach)), min(ends.shape[0] - 1, math.floor(y + reach))
+    if x0 > x1 or y0 > y1:
+        return
+    gx, gy = np.meshgrid(np.arange(x0, x1 + 1) - x, np.arange(y0, y1 + 1) - y)
+    part = ends[y0 : y1 + 1, x0 : x1 + 1]
+    part[np.hypot(gx, gy) <= reach] *= settings.claim_left
+
+
 def cut_curve(
     curve: Floats, maps: EvidenceMaps, valid: NDArray[np.uint8], settings: SegmentSettings
 ) -> list[Segment]:
@@ -132,7 +176,7 @@ def cut_curve(
 
     Args:
         curve: (N, 5) from `follow_curves`.
-        maps: evidence maps it was followed in.
+        maps: evidence maps it was followed in, claimed ends lowered.
         valid: (h, w) uint8, 1 where the field is valid, on the detection grid.
         settings: prices.
 
@@ -148,7 +192,10 @@ def cut_curve(
         maps.direction[1], hx, hy
     )
     share = np.where(line[:, 4] > 0, 1.0, settings.shared_share)
-    gain = np.concatenate([[0.0], np.cumsum((line[:, 2] - settings.base_evidence) * share)])
+    # under another shaft a hair may be unseen; across bare skin it may not
+    bare = (1.0 - sample(maps.shaft, hx, hy)) * np.clip(1.0 - line[:, 2] / settings.base_evidence, 0.0, 1.0)
+    worth = (line[:, 2] - settings.base_evidence) * share - settings.bare_price * bare
+    gain = np.concatenate([[0.0], np.cumsum(worth)])
     agree = (
         np.concatenate([[0.0], np.cumsum(np.clip(along, -1, 1) * line[:, 2] * share)])
         * settings.direction_gain

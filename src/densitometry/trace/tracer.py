@@ -17,7 +17,7 @@ from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
-from densitometry.trace.segments import Segment, SegmentSettings, cut_curve
+from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.width import WidthProfile, WidthSettings, measure_widths
 
 Floats = NDArray[np.floating[Any]]
@@ -62,12 +62,8 @@ def find_evidence(pixels: NDArray[Any], valid: NDArray[np.bool_], detector: str 
 def find_segments(maps: EvidenceMaps, valid: NDArray[np.bool_], options: TraceOptions) -> list[Segment]:
     """Follow, cut, join: every hair of the evidence maps, on the detection grid."""
     field = valid.astype(np.uint8)
-    segments = [
-        segment
-        for curve in follow_curves(maps.lifted, maps.half_width_px, options.follow)
-        for segment in cut_curve(curve, maps, field, options.segment)
-    ]
-    return join_segments(segments, options.join)
+    curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
+    return join_segments(cut_curves(curves, maps, field, options.segment), options.join)
 
 
 def fuse(

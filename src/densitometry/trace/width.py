@@ -16,7 +16,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from densitometry.trace.profiles import SAMPLE_STEP_PX, fit_bar, sample_profiles
+from densitometry.trace import edges
+from densitometry.trace.edges import fit_shaft
+from densitometry.trace.pieces import ALL
+from densitometry.trace.profiles import BIN_PX, MOST_BINS, WIDE_BIN_PX, WIDE_HALF_PX, gather
 
 Floats = NDArray[np.floating[Any]]
 
@@ -27,7 +30,7 @@ class WidthSettings:
 
     Attributes:
         station_px: distance of cross-sections along a hair.
-        along_px: half length of the stretch a cross-section is averaged over.
+        along_px: half length of picture behind a cross-section, for each of the `STATIONS_PER_FIT`.
         flank_px: skin seen beside the shaft on each side.
         neighbourhood_px: edges of hairs this near speak for the point spread.
         assumed_psf_px: point spread where no edge can be seen.
@@ -63,25 +66,40 @@ class WidthProfile:
     psf_px: float
 
 
+STATIONS_PER_FIT = 2
+"""Cross-sections are read from the pixels of so many stations together."""
+_SIGMA_FITS = 6
+"""Cross-sections of a hair that are asked for the point spread."""
+_ASSUMED_ERROR_PX = 0.4
+_SIGMA_FLOOR_PX = 0.05
+_CENTRE_ERROR_PX = 0.35
+"""How far a traced line lies beside its hair's axis: twice that is the error of a width from one edge."""
+
+
 @njit(cache=True)
-def _neighbour_limits(
+def _views(
+    chosen: NDArray[np.int64],
     x: Floats,
     y: Floats,
     nx: Floats,
     ny: Floats,
+    half: Floats,
     owner: NDArray[np.int64],
-    px: Floats,
-    py: Floats,
-    phalf: Floats,
     start: NDArray[np.int64],
     boxes: Floats,
-    reach: float,
-    near: float,
-) -> tuple[Floats, Floats]:
-    """Free room on both sides of every station: signed offset of the next hair, or ± reach."""
-    left = np.full(len(x), -reach)
-    right = np.full(len(x), reach)
-    for s in range(len(x)):
+    psf: Floats,
+    flank: float,
+    along: float,
+    out: Floats,
+) -> None:
+    """What other hairs leave of each cross-section: first and last offset, whether either edge is free."""
+    for row in range(len(chosen)):
+        s = chosen[row]
+        h, g = half[s], psf[s]
+        reach = h + 2.5 * g + flank
+        low, high = -reach, reach
+        cut_low, cut_high = -reach, reach
+        left = right = True
         for k in range(len(start) - 1):
             if k == owner[s]:
                 continue
@@ -93,48 +111,97 @@ def _neighbour_limits(
             ):
                 continue
             for i in range(start[k], start[k + 1]):
-                dx, dy = px[i] - x[s], py[i] - y[s]
-                along = -dx * ny[s] + dy * nx[s]
-                if abs(along) > near:
+                dx, dy = x[i] - x[s], y[i] - y[s]
+                gap = max(0.0, abs(-dx * ny[s] + dy * nx[s]) - along)
+                if gap >= half[i]:
                     continue
+                chord = math.sqrt(half[i] ** 2 - gap**2)
                 off = dx * nx[s] + dy * ny[s]
-                if off >= 0:
-                    right[s] = min(right[s], off - phalf[i])
-                if off <= 0:
-                    left[s] = max(left[s], off + phalf[i])
-    return left, right
+                begin, end = off - chord, off + chord
+                if end < -0.7 * h:
+                    low = max(low, end + 0.7 * g)
+                elif begin < -0.7 * h:
+                    left = False
+                if begin > 0.7 * h:
+                    high = min(high, begin - 0.7 * g)
+                elif end > 0.7 * h:
+                    right = False
+                if begin >= -0.7 * h:
+                    cut_high = min(cut_high, begin - 0.7 * g)
+                if end <= 0.7 * h:
+                    cut_low = max(cut_low, end + 0.7 * g)
+        margin = h + 1.2 * g + 0.7
+        left = left and low < -margin
+        right = right and high > margin
+        if left and not right:
+            high = min(0.1 * h, cut_high)
+            left = high > -0.6 * h
+        elif right and not left:
+            low = max(-0.1 * h, cut_low)
+            right = low < 0.6 * h
+        out[row, 0], out[row, 1] = low, high
+        out[row, 2], out[row, 3] = left, right
 
 
 @njit(cache=True)
 def _fit_all(
-    values: Floats,
+    pixels: NDArray[Any],
+    table: Floats,
+    chosen: NDArray[np.int64],
+    x: Floats,
+    y: Floats,
+    nx: Floats,
+    ny: Floats,
     half: Floats,
-    left: Floats,
-    right: Floats,
-    sigma: Floats,
+    psf: Floats,
+    views: Floats,
     free_sigma: bool,
     flank: float,
+    along: float,
     out: Floats,
 ) -> None:
-    """Fit every profile; out: left edge, right edge, depth, sigma, error, residual, sides (0 = no fit)."""
-    n_side = (values.shape[1] - 1) // 2
-    for s in range(len(values)):
-        out[s, 6] = 0.0
-        h, g = half[s], sigma[s]
-        margin = h + 1.2 * g + 0.5
-        see_left, see_right = left[s] < -margin, right[s] > margin
-        if not (see_left or see_right):
+    """Fit the chosen cross-sections; a row of `out` ends with the number of edges seen, 0 for no fit."""
+    offset = np.empty(MOST_BINS)
+    light = np.empty((MOST_BINS, 3))
+    count = np.empty(MOST_BINS)
+    t, values, pixels_behind = (
+        np.empty(MOST_BINS),
+        np.empty((3, MOST_BINS)),
+        np.empty(MOST_BINS),
+    )
+    work = np.empty((ALL, MOST_BINS))
+    for row in range(len(chosen)):
+        s = chosen[row]
+        out[row, edges.N_RESULTS] = 0.0
+        low, high = views[row, 0], views[row, 1]
+        left, right = views[row, 2] > 0, views[row, 3] > 0
+        if not (left or right):
             continue
-        lo = max(left[s] + 0.5 * g, -(h + 2.5 * g + flank)) if see_left else -0.1 * h
-        hi = min(right[s] - 0.5 * g, h + 2.5 * g + flank) if see_right else 0.1 * h
-        first = max(0, int(math.ceil(lo / SAMPLE_STEP_PX)) + n_side)
-        last = min(2 * n_side, int(math.floor(hi / SAMPLE_STEP_PX)) + n_side)
-        while first <= last and not math.isfinite(values[s, first]):
-            first += 1
-        while last >= first and not math.isfinite(values[s, last]):
-            last -= 1
-        if fit_bar(values[s], first, last, 0.0, h, g, see_left, see_right, free_sigma, out[s]):
-            out[s, 6] = 2.0 if (see_left and see_right) else 1.0
+        reach = max(-low, high)
+        width = BIN_PX if half[s] < WIDE_HALF_PX else WIDE_BIN_PX
+        bins = gather(pixels, table, x[s], y[s], nx[s], ny[s], reach, along, width, offset, light, count)
+        n = 0
+        for k in range(bins):
+            if count[k] > 0 and low <= offset[k] <= high:
+                t[n], pixels_behind[n] = offset[k], count[k]
+                for c in range(3):
+                    values[c, n] = light[k, c]
+                n += 1
+        if fit_shaft(
+            t,
+            values,
+            pixels_behind,
+            n,
+            half[s],
+            psf[s],
+            flank,
+            left,
+            right,
+            free_sigma,
+            work,
+            out[row],
+        ):
+            out[row, edges.N_RESULTS] = 2.0 if (left and right) else 1.0
 
 
 def _stations(line: Floats, half_width: Floats, step: float) -> tuple[Floats, Floats, Floats, Floats, Floats]:
@@ -150,36 +217,39 @@ def _stations(line: Floats, half_width: Floats, step: float) -> tuple[Floats, Fl
     return xs, ys, -dy / norm, dx / norm, np.interp(t, along, half_width)
 
 
-def _project(profiles: Floats, half: Floats) -> tuple[Floats, float]:
-    """One number per sample: the colour direction in which this hair differs most from the skin beside it."""
-    n_side = (profiles.shape[1] - 1) // 2
-    offset = np.abs((np.arange(profiles.shape[1]) - n_side) * SAMPLE_STEP_PX)
-    inside, beside = offset[None] < 0.6 * half[:, None] + 0.3, (offset[None] > half[:, None] + 2.0)
-    with np.errstate(invalid="ignore"):
-        core = np.nanmedian(profiles[inside], axis=0)
-        skin = np.nanmedian(profiles[beside], axis=0) if beside.any() else np.ones(3, np.float32)
-    difference = np.nan_to_num(core - skin)
-    if not np.any(np.abs(difference) > 1e-6):
-        difference = np.array([-1.0, -1.0, -1.0])
-    weight = difference / np.abs(difference).sum()
-    projected = profiles @ weight.astype(np.float32)
-    contrast = float(np.mean(np.log(np.maximum(skin, 1e-3)) - np.log(np.maximum(core, 1e-3))))
-    return np.asarray(projected, np.float64), contrast
-
-
-def _local_psf(x: Floats, y: Floats, psf: Floats, settings: WidthSettings) -> Floats:
+def _local_psf(x: Floats, y: Floats, psf: Floats, error: Floats, settings: WidthSettings) -> Floats:
     """Point spread at each hair: weighted mean of hairs nearby that show edges, and the assumed one."""
-    seen = np.isfinite(psf)
+    trust = 1.0 / np.square(np.where(np.isfinite(psf), np.hypot(error, _SIGMA_FLOOR_PX), np.inf))
+    known = np.nan_to_num(psf)
+    assumed = 1.0 / _ASSUMED_ERROR_PX**2
     out = np.full(len(x), settings.assumed_psf_px)
-    if not seen.any():
-        return out
     for i in range(len(x)):
-        distance = np.hypot(x[seen] - x[i], y[seen] - y[i]) / settings.neighbourhood_px
-        weight = np.clip(1.0 - distance**2, 0.0, None) ** 2
-        total = weight.sum()
-        if total > 0:
-            out[i] = (weight @ psf[seen] + 0.1 * settings.assumed_psf_px) / (total + 0.1)
+        distance = np.hypot(x - x[i], y - y[i]) / settings.neighbourhood_px
+        weight = np.clip(1.0 - distance**2, 0.0, None) ** 2 * trust
+        out[i] = (weight @ known + assumed * settings.assumed_psf_px) / (weight.sum() + assumed)
     return out
+
+
+def _own_psf(fits: Floats, owner: NDArray[np.int64], count: int) -> tuple[Floats, Floats]:
+    """Point spread that each hair's own edges show, and its error; NaN where they show none."""
+    psf, error = np.full(count, np.nan), np.full(count, np.nan)
+    sure = (
+        (fits[:, edges.N_RESULTS] == 2.0)
+        & (fits[:, edges.SIGMA] > 0.36)
+        & (fits[:, edges.SIGMA] < 5.9)
+        & (fits[:, edges.SIGMA_ERROR] > 0)
+        & (fits[:, edges.SIGMA_ERROR] < 0.3)
+    )
+    for k in range(count):
+        rows = fits[sure & (owner == k)]
+        if len(rows) >= 2:
+            value = float(np.median(rows[:, edges.SIGMA]))
+            psf[k] = value
+            scatter = 1.4826 * float(np.median(np.abs(rows[:, edges.SIGMA] - value)))
+            error[k] = math.hypot(scatter, float(np.median(rows[:, edges.SIGMA_ERROR]))) / math.sqrt(
+                len(rows)
+            )
+    return psf, error
 
 
 def measure_widths(
@@ -192,7 +262,7 @@ def measure_widths(
     """Measure the width of every hair at stations along it.
 
     Args:
-        pixels: (H, W, 3) codes or linear light (see `sample_profiles`).
+        pixels: (H, W, 3) codes or linear light (see `gather`).
         table: linear light of each code, or empty.
         lines: (N_k, 2) centre lines, root first.
         half_widths: (N_k,) half widths expected from the evidence maps.
@@ -209,38 +279,69 @@ def measure_widths(
     start = np.concatenate([[0], np.cumsum([len(p[0]) for p in parts])]).astype(np.int64)
     x, y, nx, ny, half = (np.concatenate([p[i] for p in parts]) for i in range(5))
     owner = np.repeat(np.arange(len(parts)), np.diff(start))
-    boxes = np.array([[p[0].min(), p[1].min(), p[0].max(), p[1].max()] for p in parts])
-    reach = float(half.max()) + settings.flank_px + 2.5 * 3.0
-    left, right = _neighbour_limits(
-        x, y, nx, ny, owner, x, y, half, start, boxes, reach, settings.station_px * 0.75 + 1.0
+    largest = [p[4].max() for p in parts]
+    boxes = np.array(
+        [
+            [p[0].min() - m, p[1].min() - m, p[0].max() + m, p[1].max() + m]
+            for p, m in zip(parts, largest, strict=True)
+        ]
     )
-    n_side = int(math.ceil(reach / SAMPLE_STEP_PX))
-    profiles = sample_profiles(pixels, table, x, y, nx, ny, n_side, settings.along_px)
-    values = np.empty(profiles.shape[:2])
-    contrast = np.zeros(len(parts))
-    for k, (a, b) in enumerate(pairwise(start)):
-        values[a:b], contrast[k] = _project(profiles[a:b], half[a:b])
-    psf = np.full(len(x), settings.assumed_psf_px)
-    fits = np.zeros((len(x), 7))
-    _fit_all(values, half, left, right, psf, True, settings.flank_px, fits)
-    wide = (fits[:, 6] > 0) & (fits[:, 1] - fits[:, 0] > 4.0 * fits[:, 3]) & (fits[:, 3] < 5.0)
-    own_psf = np.array(
-        [np.median(fits[a:b, 3][wide[a:b]]) if wide[a:b].sum() >= 5 else np.nan for a, b in pairwise(start)]
-    )
-    middle = (start[:-1] + start[1:]) // 2
-    local = _local_psf(x[middle], y[middle], own_psf, settings)
-    _fit_all(values, half, left, right, np.repeat(local, np.diff(start)), False, settings.flank_px, fits)
-    width = np.where(fits[:, 6] > 0, fits[:, 1] - fits[:, 0], np.nan)
-    clear = fits[:, 6] == 2.0
-    return [
-        WidthProfile(
-            x=x[a:b],
-            y=y[a:b],
-            width=width[a:b],
-            sigma=np.where(np.isfinite(width[a:b]), fits[a:b, 4], np.nan),
-            clear=clear[a:b],
-            contrast=float(contrast[k]),
-            psf_px=float(local[k]),
+    along = settings.along_px * STATIONS_PER_FIT
+    geometry = (x, y, nx, ny, half)
+
+    def fit(chosen: NDArray[np.int64], psf: Floats, free_sigma: bool) -> Floats:
+        views = np.empty((len(chosen), 4))
+        _views(chosen, *geometry, owner, start, boxes, psf, settings.flank_px, along, views)
+        fits = np.zeros((len(chosen), edges.N_RESULTS + 1))
+        _fit_all(
+            pixels,
+            table,
+            chosen,
+            *geometry,
+            psf,
+            views,
+            free_sigma,
+            settings.flank_px,
+            along,
+            fits,
         )
-        for k, (a, b) in enumerate(pairwise(start))
-    ]
+        return fits
+
+    assumed = np.full(len(x), settings.assumed_psf_px)
+    some = np.concatenate(
+        [
+            np.unique(np.linspace(a, b - 1, 2 * _SIGMA_FITS + 1)[1::2].astype(np.int64))
+            for a, b in pairwise(start)
+        ]
+    )
+    own, error = _own_psf(fit(some, assumed, True), owner[some], len(parts))
+    middle = (start[:-1] + start[1:]) // 2
+    local = _local_psf(x[middle], y[middle], own, error, settings)
+    chosen = np.concatenate(
+        [
+            np.arange(a + min(STATIONS_PER_FIT // 2, b - a - 1), b, STATIONS_PER_FIT)
+            for a, b in pairwise(start)
+        ]
+    )
+    fits = fit(chosen, np.repeat(local, np.diff(start)), False)
+    width = np.where(fits[:, -1] > 0, fits[:, edges.RIGHT] - fits[:, edges.LEFT], np.nan)
+    sigma = np.where(fits[:, -1] > 0, fits[:, edges.WIDTH_ERROR], np.nan)
+    sigma = np.where(fits[:, -1] == 1.0, np.hypot(sigma, 2 * _CENTRE_ERROR_PX), sigma)
+    clear = fits[:, -1] == 2.0
+    result = []
+    for k, (a, b) in enumerate(pairwise(start)):
+        first, last = np.searchsorted(chosen, (a, b))
+        at = first + np.minimum(np.arange(b - a) // STATIONS_PER_FIT, last - first - 1)
+        seen = fits[first:last][fits[first:last, -1] > 0, edges.DENSITY]
+        result.append(
+            WidthProfile(
+                x=x[a:b],
+                y=y[a:b],
+                width=width[at],
+                sigma=sigma[at],
+                clear=clear[at],
+                contrast=float(np.median(seen)) if len(seen) else 0.0,
+                psf_px=float(local[k]),
+            )
+        )
+    return result

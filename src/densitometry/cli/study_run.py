@@ -1,0 +1,201 @@
+"""`densitometry study run`: every picture measured, replicates combined, every visit against its baseline."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from densitometry.cli import console
+from densitometry.cli.analyze import EXIT_GATE, EXIT_REFUSED, EXIT_SOME_FAILED, exit_code, measure
+from densitometry.cli.options import recipe_options, talk_options
+
+if TYPE_CHECKING:
+    from densitometry.batch import Outcome
+    from densitometry.study.plan import Plan
+    from densitometry.study.run import Tables
+
+_MAX_TABLE_ROWS = 40
+
+
+@click.command("run")
+@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--participant", "participants", multiple=True, metavar="ID", help="Only this one; repeatable.")
+@click.option("--session", "sessions", multiple=True, metavar="LABEL", help="Only this visit; repeatable.")
+@recipe_options
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Number of processes.",
+)
+@click.option("--no-overlay", is_flag=True, help="Leave the pictures out of the results.")
+@click.option("--force", is_flag=True, help="Measure everything again, also over results of another recipe.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@talk_options
+def command(
+    study: Path,
+    out: Path,
+    participants: tuple[str, ...],
+    sessions: tuple[str, ...],
+    recipe_name: str,
+    overrides: tuple[str, ...],
+    jobs: int,
+    no_overlay: bool,
+    force: bool,
+    dry_run: bool,
+    as_json: bool,
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Measure every picture of STUDY into OUT and compare every visit with its baseline, site by site.
+
+    What was measured before with the same file, scale and recipe is kept. Errors of the study stop only
+    what they concern; each such picture and visit gets its row with the reason.
+    """
+    from datetime import UTC, datetime
+
+    from densitometry import batch
+    from densitometry.recipe import load_recipe
+    from densitometry.study import problems_of, read_study
+    from densitometry.study.plan import plan_run
+    from densitometry.study.run import record_images, write_log, write_tables
+
+    recipe = load_recipe(recipe_name, overrides)
+    found = read_study(study)
+    job = batch.Job(out, recipe, overlay=not no_overlay)
+    people = [label.removeprefix("sub-") for label in participants]
+    visits = [label.removeprefix("ses-") for label in sessions]
+    plan = plan_run(found, problems_of(found), job, people, visits, force=force)
+    if dry_run:
+        _show_plan(plan, as_json=as_json)
+        return 0
+    started = datetime.now(UTC)
+    batch.prepare_output(out, plan.todo, recipe, force=force)
+    _tell_problems(plan, quiet=quiet)
+    outcomes: list[Outcome] = []
+    if plan.todo:
+
+        def record(folder: Path, rows: Sequence[Any]) -> None:
+            record_images(plan, folder, rows)
+
+        outcomes = measure(job, plan.todo, jobs, verbose=verbose, quiet=quiet, record=record)
+    tables = write_tables(plan, outcomes)
+    write_log(plan, outcomes, started)
+    if as_json:
+        console.say_json(_as_object(plan, outcomes, tables))
+    else:
+        _show(plan, outcomes, tables)
+    return _exit_code(plan, outcomes)
+
+
+def _tell_problems(plan: Plan, *, quiet: bool) -> None:
+    from densitometry.study.problems import errors_only
+
+    errors = errors_only(plan.problems)
+    for item in errors:
+        console.show_error(item.code, f"{item.place}: {item.what}", item.why, item.fix)
+    warnings = len(plan.problems) - len(errors)
+    if warnings and not quiet:
+        console.note(f"{warnings} more to know: densitometry study check {plan.study.root}")
+
+
+def _exit_code(plan: Plan, outcomes: Sequence[Outcome]) -> int:
+    """Return the contract's exit code over the pictures measured now, kept, and stopped."""
+    known = [*outcomes, *plan.done.values()]
+    stopped = any(row["status"] == "failed" for row in plan.stopped)
+    if not known:
+        return EXIT_REFUSED if stopped else 0
+    code = exit_code(known)
+    return EXIT_SOME_FAILED if stopped and code in (0, EXIT_GATE) else code
+
+
+def _counts(plan: Plan, outcomes: Sequence[Outcome]) -> Counter[str]:
+    statuses = [outcome.status for outcome in (*outcomes, *plan.done.values())]
+    return Counter([*statuses, *(str(row["status"]) for row in plan.stopped)])
+
+
+def _show_plan(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        content = {
+            "schema": "densitometry.study-plan/1",
+            "study": str(plan.study.root),
+            "measure": [item.name for item in plan.todo],
+            "keep": sorted(plan.done),
+            "stopped": [
+                {name: row[name] for name in ("picture", "status", "error_code", "error")}
+                for row in plan.stopped
+            ],
+        }
+        console.say_json(content)
+        return
+    for item in plan.todo[:_MAX_TABLE_ROWS]:
+        console.say(f"would measure {item.name}")
+    if len(plan.todo) > _MAX_TABLE_ROWS:
+        console.say(f"and {len(plan.todo) - _MAX_TABLE_ROWS} more")
+    for row in plan.stopped:
+        why = f"{row['error_code']} {row['error']}" if row["error"] else "a whole-head photograph"
+        console.say(f"would not measure {row['picture']}: {why}")
+    console.say(
+        f"{plan.study.name}: {len(plan.todo)} to measure, {len(plan.done)} kept, {len(plan.stopped)} not "
+        "measured; nothing was written"
+    )
+
+
+def _show(plan: Plan, outcomes: Sequence[Outcome], tables: Tables) -> None:
+    counts = _counts(plan, outcomes)
+    said = ", ".join(f"{counts[word]} {word.replace('_', ' ')}" for word in sorted(counts, key=_rank))
+    kept = f" ({len(plan.done)} kept from before)" if plan.done else ""
+    console.say(f"{plan.study.name}: {said or 'no pictures'}{kept}.")
+    rows = [
+        (
+            f"sub-{row['participant']} {row['site']}",
+            f"ses-{row['session']}",
+            row["verdict"],
+            _change(row["terminal_density_change_pct"]),
+            _change(row["density_change_pct"]),
+            row["reason_code"],
+        )
+        for row in tables.changes.to_dict("records")
+    ]
+    if rows:
+        console.say()
+        header = ("spot", "visit", "verdict", "terminal %", "hairs %", "because")
+        console.say(console.table(rows[:_MAX_TABLE_ROWS], header))
+        if len(rows) > _MAX_TABLE_ROWS:
+            console.say(f"... and {len(rows) - _MAX_TABLE_ROWS} more in {plan.job.out / 'change.tsv'}")
+    console.say()
+    console.say(f"open {plan.job.out / 'change.tsv'}, {plan.job.out / 'visits.tsv'}")
+
+
+def _rank(word: str) -> int:
+    order = ("measured", "rejected", "failed", "left_out")
+    return order.index(word) if word in order else len(order)
+
+
+def _change(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.1f}"
+
+
+def _as_object(plan: Plan, outcomes: Sequence[Outcome], tables: Tables) -> dict[str, Any]:
+    from densitometry.report.changes import rounded
+    from densitometry.schema_study import STUDY_RUN_SCHEMA
+
+    content: dict[str, Any] = rounded(
+        {
+            "schema": STUDY_RUN_SCHEMA,
+            "study": str(plan.study.root),
+            "out": str(plan.job.out),
+            "recipe_digest": plan.job.recipe.digest,
+            "images": dict(_counts(plan, outcomes)),
+            "kept": len(plan.done),
+            "changes": tables.changes.to_dict("records"),
+        }
+    )
+    return content

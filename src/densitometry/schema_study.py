@@ -1,0 +1,152 @@
+"""Tables of a measured study: column → dtype, unit, meaning, decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from densitometry.schema import CHANGE_FIGURES, HAIRS, IMAGES, Column
+
+STUDY_RUN_SCHEMA = "densitometry.study-run/1"
+
+_ENTITIES = (
+    Column("participant", "str", "", "label, without sub-"),
+    Column("session", "str", "", "label of the visit, without ses-"),
+    Column("site", "str", "", "target area; empty for a whole-head photograph", nullable=True),
+)
+_MODALITY = Column("modality", "str", "", "trich, macro or global")
+_DAY = Column("day", "Int64", "", "days since the participant's baseline visit", nullable=True)
+
+STUDY_IMAGES: tuple[Column, ...] = (
+    *_ENTITIES,
+    Column("run", "Int64", "", "number of the replicate", nullable=True),
+    _MODALITY,
+    *IMAGES,
+)
+"""Columns of a study's images.tsv: one row per input."""
+
+STUDY_HAIRS: tuple[Column, ...] = (
+    *_ENTITIES,
+    Column("run", "Int64", "", "number of the replicate"),
+    _MODALITY,
+    *HAIRS,
+)
+"""Columns of a study's hairs.csv: the hairs of all measured pictures."""
+
+
+def _replicated(name: str, unit: str, decimals: int) -> tuple[Column, ...]:
+    ends = "of its patch interval, averaged over the runs: as wide as for one run"
+    return (
+        Column(name, "float64", unit, "mean of the accepted runs", decimals, True),
+        Column(f"{name}_low", "float64", unit, f"lower end {ends}", decimals, True),
+        Column(f"{name}_high", "float64", unit, f"upper end {ends}", decimals, True),
+        Column(f"{name}_sd", "float64", unit, "standard deviation between the runs", decimals, True),
+    )
+
+
+VISIT_MEASURES: Mapping[str, tuple[str, int]] = MappingProxyType(
+    {
+        "density_per_cm2": ("1/cm²", 3),
+        "terminal_density_per_cm2": ("1/cm²", 3),
+        "vellus_fraction": ("", 5),
+        "mean_diameter_um": ("µm", 3),
+        "median_diameter_um": ("µm", 3),
+        "diameter_cv": ("", 5),
+        "cumulative_thickness_mm_per_cm2": ("mm/cm²", 4),
+        "follicular_units_per_cm2": ("1/cm²", 3),
+        "hairs_per_unit": ("", 4),
+    }
+)
+VISITS: tuple[Column, ...] = (
+    *_ENTITIES,
+    _MODALITY,
+    _DAY,
+    Column("baseline", "bool", "", "true for the visit that the others are compared with"),
+    Column("status", "str", "", "measured, rejected or failed (no picture of it was measured), or missed"),
+    Column("n_pictures", "int64", "", "pictures of the visit"),
+    Column("n_accepted", "int64", "", "pictures that were measured and are averaged here"),
+    Column("area_cm2", "float64", "cm²", "mean valid field", 6, True),
+    Column("n_hairs", "float64", "", "mean of the pictures' sums of count weights", 2, True),
+    *(
+        column
+        for name, (unit, decimals) in VISIT_MEASURES.items()
+        for column in _replicated(name, unit, decimals)
+    ),
+)
+"""Columns of visits.tsv: participant × session × site, replicates combined."""
+
+
+def _changed(name: str, unit: str, meaning: str) -> tuple[Column, ...]:
+    words = {
+        "": meaning,
+        "_low": "lower end of its 95 % interval, of the kind in interval_kind",
+        "_high": "upper end of that interval",
+        "_region_low": "lower end of its 95 % region interval, which verdicts use",
+        "_region_high": "upper end of that interval",
+        "_sdc": "smallest detectable change",
+    }
+    return tuple(Column(name + end, "float64", unit, text, 4, True) for end, text in words.items())
+
+
+CHANGES: tuple[Column, ...] = (
+    *_ENTITIES,
+    _MODALITY,
+    Column("baseline_session", "str", "", "the visit it is compared with", nullable=True),
+    _DAY,
+    Column("verdict", "str", "", "improved, stable, worsened, undetermined or refused"),
+    Column("verdict_endpoint", "str", "", "the one measure that makes the verdict"),
+    Column("reason_code", "str", "", "why, as a word, or the code of the study's problem"),
+    Column("reason", "str", "", "why, as a sentence"),
+    Column("pairing", "str", "", "hairs: the same skin was compared; none"),
+    Column("registration", "str", "", "ok or refused; empty where nothing was registered", nullable=True),
+    Column("n_baseline", "int64", "", "accepted pictures of the baseline"),
+    Column("n_followup", "int64", "", "accepted pictures of the visit"),
+    Column("overlap_cm2", "float64", "cm²", "skin that both pictures show", 5, True),
+    Column("overlap_fraction", "float64", "", "its share of the baseline's field", 4, True),
+    Column("residual_um", "float64", "µm", "leave-one-out error of the registration", 2, True),
+    *(
+        Column(
+            f"hairs_{fate}", "Int64", "", f"hairs {fate}, of the pair of pictures in links.csv", None, True
+        )
+        for fate in ("matched", "gained", "lost", "uncertain")
+    ),
+    Column("interval_kind", "str", "", "patch or region", nullable=True),
+    *(column for name, of in CHANGE_FIGURES.items() for column in _changed(name, *of)),
+    Column("sdc_source", "str", "", "prior, study or person", nullable=True),
+    Column("sdc_df", "float64", "", "degrees of freedom of the repeatability", 1, True),
+    Column("treatments", "str", "", "agents begun by then and not ended, joined by +", nullable=True),
+    Column("last_treatment", "str", "", "last single treatment of the site by then", nullable=True),
+    Column("days_since_treatment", "Int64", "", "days since that treatment", nullable=True),
+)
+"""Columns of change.tsv: every visit against its baseline, site by site."""
+
+GROWTH_MEASURES: tuple[Column, ...] = (
+    Column("n_hairs", "int64", "", "matched hairs that show both ends in both pictures"),
+    Column("growing_fraction", "float64", "", "share of growing (anagen) hairs", 4, True),
+    Column("growing_low", "float64", "", "lower end of its 95 % interval", 4, True),
+    Column("growing_high", "float64", "", "upper end of that interval", 4, True),
+    Column("resting_fraction", "float64", "", "share of resting (telogen) hairs", 4, True),
+    Column("resting_low", "float64", "", "lower end of its 95 % interval", 4, True),
+    Column("resting_high", "float64", "", "upper end of that interval", 4, True),
+    Column("rate_mm_per_day", "float64", "mm/day", "mean growth of the growing hairs", 4, True),
+    Column("rate_sd_mm_per_day", "float64", "mm/day", "its standard deviation between hairs", 4, True),
+    Column("abnormal", "boolean", "", "true if even resting_low lies above 0.20", None, True),
+    Column("growth_reason", "str", "", "why the shares are not known; empty where they are", nullable=True),
+)
+GROWTH: tuple[Column, ...] = (
+    *_ENTITIES,
+    _MODALITY,
+    Column("previous_session", "str", "", "the visit a few days before"),
+    Column("days", "int64", "", "days between the two"),
+    *GROWTH_MEASURES,
+)
+"""Columns of growth.tsv: phototrichograms, clipped spots pictured again one to three days later."""
+
+REPEATABILITY: tuple[Column, ...] = (
+    Column("figure", "str", "", "the figure of a change it is the error of"),
+    Column("sd", "float64", "", "within-visit standard deviation of one picture, on the working scale", 6),
+    Column("df", "float64", "", "degrees of freedom behind it", 1),
+    Column("n", "int64", "", "pictures it rests on; 0 for the shipped prior alone"),
+    Column("source", "str", "", "prior or study"),
+)
+"""Columns of repeatability.tsv: natural logarithm for figures in %, else the figure's unit."""

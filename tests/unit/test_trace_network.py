@@ -1,0 +1,33 @@
+"""The network over tiles says what it says over the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from densitometry.trace import network
+
+
+def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    contrast = np.random.default_rng(5).normal(0, 0.3, (250, 700, 3)).astype(np.float32)
+    whole = network.network_maps(contrast)
+    monkeypatch.setattr(network, "TILE_PX", 384)
+    tiled = network.network_maps(contrast)
+    for name in ("lifted", "root", "tip", "direction", "half_width_px", "shaft"):
+        np.testing.assert_allclose(getattr(tiled, name), getattr(whole, name), atol=2e-5, err_msg=name)
+
+
+def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "TILE_PX", 320)
+    contrast = np.random.default_rng(6).normal(0, 0.3, (96, 640, 3)).astype(np.float32)
+    shared = network.network_maps(contrast)
+    monkeypatch.setattr(network, "_may_share_work", lambda: False)
+    alone = network.network_maps(contrast)
+    np.testing.assert_array_equal(shared.lifted, alone.lifted)
+    np.testing.assert_array_equal(shared.root, alone.root)
+
+
+def test_nothing_to_see_is_no_evidence() -> None:
+    maps = network.network_maps(np.zeros((64, 80, 3), np.float32))
+    assert maps.lifted.shape == (network.ORIENTATIONS, 64, 80)
+    assert maps.lifted.max() < 0.2
