@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from densitometry.cli import console
-from densitometry.cli.options import out_option, recipe_options, scale_arguments, scale_options, talk_options
+from densitometry.cli.exits import EXIT_BUG, EXIT_GATE, EXIT_OK, EXIT_REFUSED, EXIT_SOME_FAILED
+from densitometry.cli.options import (
+    jobs_option,
+    out_option,
+    overlay_option,
+    recipe_options,
+    scale_arguments,
+    scale_options,
+    talk_options,
+)
 
 if TYPE_CHECKING:
     from densitometry.batch import Job, Outcome
     from densitometry.inputs import Input
 
-EXIT_BUG = 1
-EXIT_REFUSED = 3
-EXIT_GATE = 4
-EXIT_SOME_FAILED = 5
 _MAX_TABLE_ROWS = 40
 
 
@@ -31,15 +36,8 @@ _MAX_TABLE_ROWS = 40
 @out_option("Folder of the results; made if it is not there.")
 @scale_options
 @recipe_options
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Number of processes.",
-)
-@click.option("--no-overlay", is_flag=True, help="Leave the pictures out of the results.")
+@jobs_option
+@overlay_option
 @click.option("--no-gate", is_flag=True, help="Measure pictures that the quality gate refuses, too.")
 @click.option("--force", is_flag=True, help="Write into a folder that holds results of another recipe.")
 @click.option("--record-names", is_flag=True, help="Write the file's name into summary.json.")
@@ -125,7 +123,7 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     if any(outcome.is_bug for outcome in outcomes):
         return EXIT_BUG
     if statuses == {"measured"}:
-        return 0
+        return EXIT_OK
     if statuses == {"failed"}:
         return EXIT_REFUSED
     return EXIT_GATE if statuses == {"rejected"} else EXIT_SOME_FAILED

@@ -12,11 +12,8 @@ import click
 
 from densitometry._version import __version__
 from densitometry.cli import console
+from densitometry.cli.exits import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from densitometry.errors import DensitometryError
-
-EXIT_BUG = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "analyze": (
@@ -101,7 +98,7 @@ def run(arguments: list[str] | None = None) -> int:
         return error.exit_status
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
-        return 0
+        return EXIT_OK
     except Exception as error:  # noqa: BLE001  the last resort: our bug, said as such
         if os.environ.get("DENSITOMETRY_TRACEBACK"):
             traceback.print_exc()
@@ -113,4 +110,4 @@ def run(arguments: list[str] | None = None) -> int:
             "DENSITOMETRY_TRACEBACK=1 densitometry doctor   # set so, any command shows where it failed",
         )
         return EXIT_BUG
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else EXIT_OK

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from densitometry.cli import console
-from densitometry.cli.options import out_option, recipe_options, scale_arguments, scale_options, talk_options
+from densitometry.cli.exits import EXIT_GATE, EXIT_OK, EXIT_SOME_FAILED
+from densitometry.cli.options import (
+    out_option,
+    overlay_option,
+    recipe_options,
+    scale_arguments,
+    scale_options,
+    talk_options,
+)
 
 if TYPE_CHECKING:
     from densitometry.analysis import Analysis
@@ -17,8 +25,6 @@ if TYPE_CHECKING:
     from densitometry.errors import DensitometryError
     from densitometry.recipe import Recipe
 
-EXIT_GATE = 4
-EXIT_SOME_FAILED = 5
 PERCENT = 100
 _VISIT_OPTIONS = ("--baseline", "--followup")
 _FIGURES = (
@@ -91,7 +97,7 @@ class SeveralPictures(click.Command):
     help="Days between two pictures of one clipped spot: tells growing from resting hairs.",
 )
 @recipe_options
-@click.option("--no-overlay", is_flag=True, help="Leave the pictures out of the results.")
+@overlay_option
 @talk_options
 def command(
     pictures: tuple[Path, ...],
@@ -195,7 +201,7 @@ def _exit_code(analyses: Sequence[Sequence[Analysis]], failed: Sequence[object])
     measured = [is_measured(analysis) for visit in analyses for analysis in visit]
     if not any(measured):
         return EXIT_GATE
-    return 0 if all(measured) and not failed else EXIT_SOME_FAILED
+    return EXIT_OK if all(measured) and not failed else EXIT_SOME_FAILED
 
 
 def _show(

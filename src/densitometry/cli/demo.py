@@ -11,6 +11,7 @@ import click
 
 from densitometry.cli import console
 from densitometry.cli.analyze import exit_code, measure, show
+from densitometry.cli.options import jobs_option
 
 if TYPE_CHECKING:
     from densitometry.batch import Outcome
@@ -18,14 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("demo")
 @click.argument("out", type=click.Path(path_type=Path), default=Path("demo_output"), metavar="[OUT]")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Number of processes.",
-)
+@jobs_option
 def command(out: Path, jobs: int) -> int:
     """Measure the simulated sample pictures, and set the numbers beside the truth."""
     from densitometry import batch, resources

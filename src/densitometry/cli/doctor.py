@@ -12,6 +12,7 @@ import click
 
 from densitometry._version import __version__
 from densitometry.cli import console
+from densitometry.cli.exits import EXIT_BUG, EXIT_OK
 
 _PACKAGES = ("numpy", "scipy", "pandas", "opencv-python-headless", "scikit-image", "numba", "pillow", "click")
 
@@ -34,7 +35,7 @@ def command(as_json: bool) -> int:
             )
     if as_json:
         console.say_json({"schema": "densitometry.doctor/1", "version": __version__, "checks": checks})
-    return 0 if all(entry["ok"] for entry in checks) else 1
+    return EXIT_OK if all(entry["ok"] for entry in checks) else EXIT_BUG
 
 
 def _checks() -> dict[str, Callable[[], str]]:

@@ -1,4 +1,4 @@
-"""Options that several commands share: the scale, the recipe, how much is said."""
+"""Options that several commands share: the scale, the recipe, how many processes, how much is said."""
 
 from __future__ import annotations
 
@@ -78,6 +78,24 @@ def talk_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+def jobs_option(command: _Command) -> _Command:
+    """Add --jobs."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Number of processes.",
+    )(command)
+
+
+def overlay_option(command: _Command) -> _Command:
+    """Add --no-overlay."""
+    text = "Leave the pictures out of the results."
+    return click.option("--no-overlay", is_flag=True, help=text)(command)
 
 
 def scale_arguments(

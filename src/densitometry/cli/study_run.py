@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from densitometry.cli import console
-from densitometry.cli.analyze import EXIT_GATE, EXIT_REFUSED, EXIT_SOME_FAILED, exit_code, measure
-from densitometry.cli.options import recipe_options, talk_options
+from densitometry.cli.analyze import exit_code, measure
+from densitometry.cli.exits import EXIT_GATE, EXIT_OK, EXIT_REFUSED, EXIT_SOME_FAILED
+from densitometry.cli.options import jobs_option, overlay_option, recipe_options, talk_options
 
 if TYPE_CHECKING:
     from densitometry.batch import Outcome
@@ -27,15 +28,8 @@ _MAX_TABLE_ROWS = 40
 @click.option("--participant", "participants", multiple=True, metavar="ID", help="Only this one; repeatable.")
 @click.option("--session", "sessions", multiple=True, metavar="LABEL", help="Only this visit; repeatable.")
 @recipe_options
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    metavar="N",
-    help="Number of processes.",
-)
-@click.option("--no-overlay", is_flag=True, help="Leave the pictures out of the results.")
+@jobs_option
+@overlay_option
 @click.option("--force", is_flag=True, help="Measure everything again, also over results of another recipe.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @talk_options
@@ -75,7 +69,7 @@ def command(
     plan = plan_run(found, problems_of(found), job, people, visits, force=force)
     if dry_run:
         _show_plan(plan, as_json=as_json)
-        return 0
+        return EXIT_OK
     started = datetime.now(UTC)
     batch.prepare_output(out, plan.todo, recipe, force=force)
     _tell_problems(plan, quiet=quiet)
@@ -111,9 +105,9 @@ def _exit_code(plan: Plan, outcomes: Sequence[Outcome]) -> int:
     known = [*outcomes, *plan.done.values()]
     stopped = any(row["status"] == "failed" for row in plan.stopped)
     if not known:
-        return EXIT_REFUSED if stopped else 0
+        return EXIT_REFUSED if stopped else EXIT_OK
     code = exit_code(known)
-    return EXIT_SOME_FAILED if stopped and code in (0, EXIT_GATE) else code
+    return EXIT_SOME_FAILED if stopped and code in (EXIT_OK, EXIT_GATE) else code
 
 
 def _counts(plan: Plan, outcomes: Sequence[Outcome]) -> Counter[str]:
