@@ -18,7 +18,7 @@ import pandas as pd
 from densitometry import follow
 from densitometry._version import __version__
 from densitometry.batch import Outcome, row_of
-from densitometry.comparison import follow_settings
+from densitometry.comparison import follow_settings, record_of
 from densitometry.comparison_overlay import overlay_of
 from densitometry.errors import DensitometryError
 from densitometry.report import changes, images, results
@@ -223,8 +223,6 @@ def _write_change(plan: Plan, item: Followed) -> None:
         if target.is_dir() and not any(target.iterdir()):
             target.rmdir()
         return
-    from densitometry.comparison import record_of
-
     with whole_folder(target, changes.COMPARISON_NAMES) as partial:
         if plan.job.overlay:
             primary = comparison.primary
