@@ -1,4 +1,7 @@
-"""This project as a measured process: what a notebook does, `read` and `analyze`, on one thread."""
+"""This project as a measured process: what a notebook does, `read` and `analyze`.
+
+Thread pools are held at one thread, but the network takes a second one where a picture has several tiles.
+"""
 
 from __future__ import annotations
 

@@ -27,9 +27,11 @@ Format = Callable[[Row], str]
 HOW = """\
 Made by `make bench`; edit nothing between the markers. Phantoms with exact truth, seeds from 900 000,
 each a preset of `densitometry simulate` moved a little by its own draw; no test and no training saw
-them. All tools ran on the same files in one run, one process and one thread each, warm, from file to
-tables. The peers stand at one untuned setting each (`benchmarks/peers/`), given the scale in µm, and
-look for dark hair only, as their recipes do.
+them. All tools ran on the same files in one run, each in one process with every thread pool held at
+one thread, warm, from file to tables. There is one exception: this project's network runs on two
+threads where the picture takes several of its tiles (more than 1024 px of 8 µm along a side), so for
+those pictures its seconds are wall time on up to two cores. The peers stand at one untuned setting
+each (`benchmarks/peers/`), given the scale in µm, and look for dark hair only, as their recipes do.
 
 A trace is right when it and the hair run along each other for at least half of their joint length
 (within 25 µm or 2.5 px and 35°), one to one; hairs in view for less than 200 µm are neither required

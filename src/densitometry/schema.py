@@ -45,7 +45,6 @@ FLAGS: Mapping[str, str] = MappingProxyType(
     }
 )
 NOT_COUNTED_FLAGS = ("root_outside", "root_masked", "not_rooted")
-CLASSES = ("terminal", "vellus", "uncertain")
 STATUSES: Mapping[str, str] = MappingProxyType(
     {
         "measured": "all of its results were written",

@@ -105,6 +105,7 @@ def test_a_claimed_end_does_not_pay_for_a_second_hair() -> None:
     once = cut_curves([curve], maps, valid, SegmentSettings())
     twice = cut_curves([curve, curve], maps, valid, SegmentSettings(claim_left=0.0))
     assert len(once) == 1
+    assert len(twice) == 2
     assert twice[0].score == once[0].score
     assert all(other.root_end < 0.2 and other.tip_end < 0.2 for other in twice[1:])
 

@@ -22,7 +22,7 @@ HAIRS, TERMINAL, RESOLVED, RESOLVED_UM, VELLUS, THICKNESS_UM = range(N_TOTALS)
 
 SINGLE_INFLATION = 1.2
 """Region intervals from single pictures are this much wider: sums over few units are skew; without it 6 of 60
-simulated pairs with a steady hair cycle were called changed (with it 3 of 240 on other seeds)."""
+simulated pairs with a steady hair cycle were called changed (with it 4 of 240 on other seeds)."""
 
 
 @dataclass(frozen=True, slots=True)

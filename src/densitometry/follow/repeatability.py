@@ -64,7 +64,6 @@ SAME_SKIN_PRIOR: Mapping[str, Repeatability] = MappingProxyType(
 )
 """Captures of one skin compared over the shared area: re-captures simulated as tables (3 % missed,
 3 % false hairs, 3 µm per diameter, about 70 shared hairs); a study's replicates take over as they come."""
-PRIOR_SOURCE = "simulated re-captures"
 
 
 def update(belief: Repeatability, groups: Iterable[Sequence[float]], source: str) -> Repeatability:

@@ -21,7 +21,6 @@ from densitometry.simulate.strokes import Board
 
 SURFACE_STEP_UM = 7.0
 LANES = 7
-HIDING_COVER = 0.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,8 +78,6 @@ MANIFEST: tuple[Column, ...] = (
     _NOTE,
 )
 
-PERSON_COLUMNS = tuple(column.name for column in _PERSON)
-VISIT_COLUMNS = tuple(column.name for column in _VISIT)
 ALIASES: Mapping[str, str] = MappingProxyType(
     {
         "participant_id": "participant",

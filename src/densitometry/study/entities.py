@@ -202,12 +202,6 @@ class Participant:
         """Return the visit of this label."""
         return next((item for item in self.sessions if item.label == label), None)
 
-    def sites_of(self, role: str) -> frozenset[str]:
-        """Return the transplant's "recipient" or "donor" sites."""
-        return frozenset(
-            item.site for course in self.treatments for item in course.sites if item.role == role
-        )
-
     def is_drift_check(self, site: str) -> bool:
         """Whether `site` may show drift: the occiput, untreated, no donor, and no systemic therapy."""
         return site.casefold().startswith(OCCIPUT) and not any(

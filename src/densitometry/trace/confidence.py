@@ -13,7 +13,7 @@ PRESENCE_WEIGHTS = (0.053, 3.487, 0.311, -0.916, 1.165)
 ROOT_WEIGHT, ROOT_CONSTANT = 0.174, -0.949
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
 MISSED_PER_FOUND = 0.2
-"""Hairs missed for every hair found: 0.18 on clipped real scalp, 0.27 (median) on random phantoms."""
+"""Hairs missed for every hair found: mean 0.22, median 0.18 on random phantoms (`training/calibrate.py`)."""
 
 
 def presence_features(segment: Segment) -> tuple[float, ...]:
