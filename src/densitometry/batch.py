@@ -85,7 +85,11 @@ def prepare_output(out: Path, inputs: Sequence[Input], recipe: Recipe, *, force:
         OutputError: it is a file, not writable, holds results of another recipe, or a picture's folder
             holds files that are not results.
     """
-    if out.exists() and not out.is_dir():
+    try:
+        is_file = out.exists() and not out.is_dir()
+    except OSError as error:  # such as a name that is too long
+        raise not_writable(out, error) from error
+    if is_file:
         raise OutputError(
             what=f"the output folder {out} is a file",
             why="results are written into a folder",

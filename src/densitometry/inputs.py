@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import re
 import shlex
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +19,13 @@ from densitometry.errors import InputLayoutError, ScaleError
 from densitometry.settings import CaptureSettings
 
 PIXELS_PER_MEGAPIXEL = 1_000_000
+MOST_STEM_BYTES = 200
+"""Longest stem of a picture: file systems take 255 bytes, and unfinished folders have longer names."""
+_PLAIN_LETTERS = 60
+_TAKEN_STEMS = ("images.tsv", "recipe.toml", "change.json", "links.csv", "overlay.png")
+_HIDDEN_STEM = ".partial-"
+_UNWRITABLE = ("Cc", "Cs", "Zl", "Zp")
+"""Unicode categories of letters that break a line, or are no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +54,8 @@ def find_pictures(inputs: Iterable[Path]) -> list[Path]:
     """Return the pictures named, those directly in named folders included, each once, in the order given.
 
     Raises:
-        InputLayoutError: a folder without pictures, or two pictures with one stem.
+        InputLayoutError: a folder without pictures, a name that no folder of results can have, or two
+            pictures with one stem.
     """
     found: dict[Path, Path] = {}
     for item in inputs:
@@ -58,8 +69,9 @@ def find_pictures(inputs: Iterable[Path]) -> list[Path]:
                     fix=f"find {shlex.quote(str(item))} -iname '*.jpg'",
                 )
         for path in members:
-            found.setdefault(path.resolve(), path)
+            found.setdefault(_resolved(path), path)
     pictures = list(found.values())
+    check_names(pictures)
     _refuse_equal_stems(pictures)
     return pictures
 
@@ -79,6 +91,8 @@ def check_scale(scale: Mapping[str, Any], pictures: Sequence[Path], settings: Ca
     if request.scale_from is not None:
         return
     for path in pictures:
+        if not path.is_file():
+            continue  # refused by name when it is read
         try:
             header = read_header(path.read_bytes())
         except (HeaderError, OSError):
@@ -96,6 +110,55 @@ def check_scale(scale: Mapping[str, Any], pictures: Sequence[Path], settings: Ca
         return
     if not scale:
         resolve_scale(request, pictures[0], 1)
+
+
+def check_names(pictures: Iterable[Path]) -> None:
+    """Refuse pictures whose stem cannot be the name of a folder of results, nor a cell of a table.
+
+    Raises:
+        InputLayoutError: the stem is `.` or `..`, longer than 200 bytes, holds a control character or bytes
+            that are no text, or is the name of a file beside the folders.
+    """
+    for path in pictures:
+        stem = path.stem
+        if stem in (".", "..") or stem.casefold() in _TAKEN_STEMS or stem.startswith(_HIDDEN_STEM):
+            why = f"its results would be kept in a folder {stem!r}, which is not free for that"
+        elif any(unicodedata.category(letter) in _UNWRITABLE for letter in stem):
+            why = "it holds a line break, another control character, or bytes that are no text"
+        elif len(os.fsencode(stem)) > MOST_STEM_BYTES:
+            why = f"it is longer than {MOST_STEM_BYTES} bytes, too long for a folder of results"
+        else:
+            continue
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", stem)[:_PLAIN_LETTERS].strip(".-")
+        new = path.with_name(f"picture-{plain}".rstrip("-") + path.suffix)
+        raise InputLayoutError(
+            what=f"the picture {_shell_word(path)} needs another name",
+            why=why,
+            fix=f"mv -- {_shell_word(path)} {_shell_word(new)}",
+        )
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # links that lead in a circle: refused by name when read
+        return path.absolute()
+
+
+def _shell_word(path: Path) -> str:
+    """Return a path as one word for a shell, on one line whatever is in it."""
+    text = str(path)
+    if not any(unicodedata.category(letter) in _UNWRITABLE for letter in text):
+        return shlex.quote(text)
+    letters = (
+        "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
+        if unicodedata.category(letter) in _UNWRITABLE
+        else f"\\{letter}"
+        if letter in "\\'"
+        else letter
+        for letter in text
+    )
+    return f"$'{''.join(letters)}'"
 
 
 def _refuse_equal_stems(pictures: Sequence[Path]) -> None:

@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import json
 import math
+import shlex
 import tomllib
 import types
 import typing
@@ -155,7 +156,7 @@ def _resolve(path: Path, seen: tuple[str, ...]) -> tuple[str, dict[str, dict[str
         raise RecipeError(
             what=f"the recipe {path.name} cannot be read",
             why=str(error),
-            fix=f"densitometry recipe check {path}",
+            fix=f"ls -l {shlex.quote(str(path))}",
         ) from error
     return _resolve_text(text, path.name, seen)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -11,6 +13,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+
+from densitometry.inputs import find_pictures
+from densitometry.schema import column_names
+from densitometry.schema_study import STUDY_IMAGES
 
 SCALE = ("--um-per-px", "8")
 
@@ -234,3 +240,74 @@ def test_a_bug_in_one_picture_is_ours_and_loses_no_other(pictures, tmp_path, run
     assert_refused(finished, "E001", exit_code=1)
     assert (tmp_path / "out/two/summary.json").exists()
     assert not (tmp_path / "out/one").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..jpg",
+        "...jpg",
+        "images.tsv.jpg",
+        "Recipe.toml.png",
+        ".partial-a.jpg",
+        "new\nline.jpg",
+        "n" * 240 + ".jpg",
+    ],
+    ids=ascii,
+)
+def test_names_that_no_folder_of_results_can_have(pictures, tmp_path, run, name):
+    folder = tmp_path / "it's odd"
+    folder.mkdir()
+    (pictures / "one.png").rename(folder / name)
+    finished = run("analyze", folder / name, *SCALE, "--out", tmp_path / "out")
+    assert_refused(finished, "E106")
+    assert not (tmp_path / "out").exists()
+    line = finished.error_lines[2].removeprefix("  fix: ")
+    subprocess.run(["bash", "-c", line], check=True)
+    (renamed,) = folder.iterdir()
+    assert find_pictures([renamed]) == [renamed]
+
+
+def test_a_name_that_is_no_text_is_refused(pictures, tmp_path, run):
+    odd = pictures / os.fsdecode(b"caf\xe9.png")
+    try:
+        (pictures / "one.png").rename(odd)
+    except OSError:
+        pytest.skip("this file system takes text only")
+    finished = run("analyze", odd, *SCALE, "--out", tmp_path / "out")
+    assert_refused(finished, "E106")
+    assert r"caf\xe9" in finished.error_lines[2]
+
+
+@pytest.mark.parametrize("kind", ["circle", "nowhere", "pipe", "folder"])
+def test_what_looks_like_a_picture_and_is_none(tmp_path, run, kind):
+    place = tmp_path / "pictures"
+    place.mkdir()
+    if kind == "pipe":
+        os.mkfifo(place / "a.jpg")
+    elif kind == "folder":
+        (place / "a.jpg").mkdir()
+    else:
+        (place / "a.jpg").symlink_to("a.jpg" if kind == "circle" else "gone.jpg")
+    finished = run("analyze", place, *SCALE, "--out", tmp_path / "out")
+    assert_refused(finished, "E101")
+    assert "a.jpg" in finished.error_lines[0]
+    assert pd.read_csv(tmp_path / "out/images.tsv", sep="\t")["status"].tolist() == ["failed"]
+
+
+def test_an_output_folder_of_too_long_a_name(pictures, tmp_path, run):
+    assert_refused(run("analyze", pictures, *SCALE, "--out", tmp_path / ("x" * 300)), "E105")
+
+
+def test_a_sidecar_nested_without_end(pictures, tmp_path, run):
+    (pictures / "one.json").write_text('{"PixelSize": ' + "[" * 200_000)
+    finished = run("analyze", pictures / "one.png", "--scale-from", "sidecar", "--out", tmp_path / "out")
+    assert_refused(finished, "E103")
+
+
+def test_pictures_and_studies_do_not_share_an_output_folder(pictures, tmp_path, run):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "images.tsv").write_text("\t".join(column_names(STUDY_IMAGES)) + "\n")
+    assert_refused(run("analyze", pictures / "one.png", *SCALE, "--out", out), "E105")
+    assert [path.name for path in out.iterdir()] == ["images.tsv"]

@@ -98,6 +98,8 @@ def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
 
 def _file_bytes(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise _unreadable(path, "it is no file but a pipe or a device", f"ls -l {_quoted(path)}")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise _unreadable(path, "there is no such file", f"ls {_quoted(path.parent)}") from error

@@ -293,7 +293,7 @@ def _sidecar_entries(file: Path, words: str) -> dict[str, Any]:
         entries = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise _bad_sidecar(words, f"the file cannot be read ({error.strerror or 'no such file'})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _bad_sidecar(words, f"it is not JSON ({error})") from error
     if not isinstance(entries, dict) or "PixelSize" not in entries:
         near = difflib.get_close_matches("PixelSize", entries if isinstance(entries, dict) else [], 1)

@@ -64,12 +64,15 @@ def command(
     from densitometry import batch
     from densitometry.inputs import check_scale, find_pictures, inputs_of
     from densitometry.recipe import load_recipe
+    from densitometry.report import images
+    from densitometry.schema import IMAGES
 
     recipe = load_recipe(recipe_name, overrides)
     pictures = find_pictures(inputs)
     arguments = scale_arguments(**scale)
     check_scale(arguments, pictures, recipe.capture)
     items = inputs_of(pictures, arguments)
+    images.check_kind(out, IMAGES, "analyze")
     batch.prepare_output(out, items, recipe, force=force)
     job = batch.Job(out, recipe, overlay=not no_overlay, gate=not no_gate, record_names=record_names)
     outcomes = measure(job, items, jobs, verbose=verbose, quiet=quiet)

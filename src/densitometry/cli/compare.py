@@ -120,10 +120,11 @@ def command(
     and --followup. The scale must be said in exactly one way.
     """
     from densitometry.comparison import check_target, compare, picture_names
-    from densitometry.inputs import check_scale
+    from densitometry.inputs import check_names, check_scale
     from densitometry.recipe import load_recipe
 
     visits = _visits(pictures, baseline, followup)
+    check_names([*visits[0], *visits[1]])
     recipe = load_recipe(recipe_name, overrides)
     arguments = scale_arguments(**scale)
     later = dict(arguments)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,8 +164,9 @@ def _single_pictures(
     if as_json:
         console.say_json({"schema": "densitometry.simulate/1", "images": written})
     else:
+        quoted, results = shlex.quote(str(out)), shlex.quote(_beside(out))
         console.say()
-        console.say(f"measure them: densitometry analyze {out} --scale-from sidecar --out {out}-results")
+        console.say(f"measure them: densitometry analyze {quoted} --scale-from sidecar --out {results}")
 
 
 def _scene(preset: str, seed: int, um_per_px: float, size_px: tuple[int, int]) -> SceneSettings:
@@ -214,7 +216,11 @@ def _study(
         "truth beside each and in derivatives/truth"
     )
     console.say()
-    console.say(f"measure it: densitometry study run {out} {out}-results")
+    console.say(f"measure it: densitometry study run {shlex.quote(str(out))} {shlex.quote(_beside(out))}")
+
+
+def _beside(out: Path) -> str:
+    return "results" if out == Path() else f"{out}-results"
 
 
 def _scaled(size_px: tuple[int, int], factor: float) -> tuple[int, int]:

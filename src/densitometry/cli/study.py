@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,8 +81,8 @@ def init(study: Path, name: str | None, um_per_px: float | None, scale_error_pct
     _carry_out(change, study, dry_run=False)
     console.say()
     console.say(
-        f"add pictures: densitometry study add {study} a.jpg --participant 01 --session w00 "
-        "--site vertex --date 2026-03-01" + ("" if um_per_px else " --um-per-px 5.5")
+        f"add pictures: densitometry study add {shlex.quote(str(study))} a.jpg --participant 01 "
+        "--session w00 --site vertex --date 2026-03-01" + ("" if um_per_px else " --um-per-px 5.5")
     )
 
 
@@ -201,7 +202,7 @@ def status(study: Path, as_json: bool) -> None:
     for file, form in found.tables.items():
         console.note(f"{file}: {form.words()}")
     if any(entry.errors for entry in entries):
-        console.say(f"see what is wrong: densitometry study check {study}")
+        console.say(f"see what is wrong: densitometry study check {shlex.quote(str(study))}")
 
 
 @command.command("check")

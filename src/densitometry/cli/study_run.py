@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,6 +59,7 @@ def command(
     from densitometry import batch
     from densitometry.recipe import load_recipe
     from densitometry.study import problems_of, read_study
+    from densitometry.study.leftovers import take_over
     from densitometry.study.plan import plan_run
     from densitometry.study.run import record_images, write_log, write_tables
 
@@ -71,6 +73,7 @@ def command(
         _show_plan(plan, as_json=as_json)
         return EXIT_OK
     started = datetime.now(UTC)
+    take_over(plan, force=force)
     batch.prepare_output(out, plan.todo, recipe, force=force)
     _tell_problems(plan, quiet=quiet)
     outcomes: list[Outcome] = []
@@ -97,7 +100,7 @@ def _tell_problems(plan: Plan, *, quiet: bool) -> None:
         console.show_error(item.code, f"{item.place}: {item.what}", item.why, item.fix)
     warnings = len(plan.problems) - len(errors)
     if warnings and not quiet:
-        console.note(f"{warnings} more to know: densitometry study check {plan.study.root}")
+        console.note(f"{warnings} more to know: densitometry study check {shlex.quote(str(plan.study.root))}")
 
 
 def _exit_code(plan: Plan, outcomes: Sequence[Outcome]) -> int:
@@ -166,6 +169,7 @@ def _show(plan: Plan, outcomes: Sequence[Outcome], tables: Tables) -> None:
             console.say(f"... and {len(rows) - _MAX_TABLE_ROWS} more in {plan.job.out / 'change.tsv'}")
     console.say()
     console.say(f"open {plan.job.out / 'change.tsv'}, {plan.job.out / 'visits.tsv'}")
+    console.say(f"make pages of it: densitometry report {shlex.quote(str(plan.job.out))}")
 
 
 def _rank(word: str) -> int:

@@ -45,6 +45,36 @@ def merge(
     write_whole_file(out / IMAGES_NAME, table_tsv(table, columns))
 
 
+def is_there(out: Path) -> bool:
+    """Whether `out` holds a table of inputs."""
+    try:
+        return (out / IMAGES_NAME).is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
+def check_kind(out: Path, columns: tuple[Column, ...], command: str) -> None:
+    """Refuse, before any work, an output folder whose table has other columns than `command` writes.
+
+    Raises:
+        OutputError: if so.
+    """
+    path = out / IMAGES_NAME
+    if not is_there(out):
+        return
+    try:
+        with path.open(encoding="utf-8") as stream:
+            names = stream.readline().rstrip("\n").split("\t")
+    except (OSError, ValueError) as error:
+        raise _foreign(path, str(error)) from error
+    if set(names) != set(column_names(columns)):
+        raise OutputError(
+            what=f"{out} does not hold results of `densitometry {command}`",
+            why=f"its {IMAGES_NAME} has other columns; both in one folder would spoil it",
+            fix=move_away(out),
+        )
+
+
 def recipe_digests(out: Path) -> set[str]:
     """Return the digests of the recipes whose results lie in `out`.
 

@@ -264,7 +264,7 @@ def _study_name(root: Path, problems: list[Problem]) -> str:
         why = "" if isinstance(name, str) and name.strip() else 'it states no "Name"'
     except OSError:
         name, why = None, "it is not there"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         name, why = None, f"it is not JSON ({error})"
     if not why:
         return str(name).strip()

@@ -77,7 +77,8 @@ def plan_run(
         raise StudyLayoutError(
             f"{study.root} holds no picture",
             "there is nothing to measure",
-            f"densitometry study add {study.root} a.jpg --participant 01 --session w00 --site vertex",
+            f"densitometry study add {shlex.quote(str(study.root))} a.jpg --participant 01 "
+            "--session w00 --site vertex",
         )
     _refuse_output_in_study(job.out, study.root)
     people, visits = _chosen(study, participants, sessions)
@@ -144,7 +145,7 @@ def _chosen(study: Study, participants: Sequence[str], sessions: Sequence[str]) 
                 raise StudyKeyError(
                     f"there is no {noun} {label!r} in {study.root}",
                     f"there are {', '.join(sorted(known)[:_NAMES_SHOWN]) or 'none'}",
-                    f"densitometry study status {study.root}",
+                    f"densitometry study status {shlex.quote(str(study.root))}",
                 )
     return set(participants) or people, set(sessions) or visits
 

@@ -54,7 +54,7 @@ def read_sidecar(
         why = "" if isinstance(keys, dict) else "it holds no object {…}"
     except OSError as error:
         keys, why = None, error.strerror or "no such file"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         keys, why = None, f"it is not JSON ({error})"
     if not why:
         # other keys, such as the truth of a simulated picture, may be long and mean nothing here

@@ -275,8 +275,7 @@ _GROUP = {
     "group_changes": "Change by visit and site",
     "group_changes_about": (
         "Each dot is one participant and opens that report: filled round, beyond noise; hollow round, no "
-        "change beyond measurement; cross, cannot say. Descriptive only; for a comparison of arms see "
-        "the trial analysis."
+        "change beyond measurement; cross, cannot say. Descriptive only: arms are not compared."
     ),
     "group_people": "Participants",
     "group_flow": "From pictures to comparisons",
@@ -285,7 +284,7 @@ _GROUP = {
     "group_pictures_about": (
         "Every picture as a mark: circle measured, triangle with warnings, cross refused or failed."
     ),
-    "arms_note": "Arms are not part of the results; the trial analysis reads them from the plan.",
+    "arms_note": "Arms are not part of the results.",
     "flow_pictures": "pictures found",
     "flow_left_out": "whole-head photographs, kept and not measured",
     "flow_failed": "could not be read or measured",
