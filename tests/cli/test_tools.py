@@ -140,3 +140,10 @@ def test_errors_are_plain_where_nothing_is_a_terminal(tmp_path):
     assert finished.returncode == 3
     assert b"\x1b" not in finished.stderr
     assert b"Traceback" not in finished.stderr
+
+
+def test_the_package_runs_as_a_module():
+    finished = subprocess.run(
+        [sys.executable, "-m", "densitometry", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (finished.returncode, finished.stdout.startswith("densitometry, version")) == (0, True)
