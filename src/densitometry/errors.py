@@ -22,6 +22,10 @@ class DensitometryError(Exception):
         self.why = why
         self.fix = fix
 
+    def __reduce__(self) -> tuple[type[DensitometryError], tuple[str, str, str]]:
+        """Travel between processes whole."""
+        return type(self), (self.what, self.why, self.fix)
+
     def lines(self) -> str:
         """Return the three lines shown to a person."""
         return f"error[{self.code}]: {self.what}\n  why: {self.why}\n  fix: {self.fix}"
@@ -74,6 +78,12 @@ class QualityRefusedError(DensitometryError):
 
     code = "E107"
     exit_status = 4
+
+
+class ClusterError(DensitometryError):
+    """The cluster is not there, is of another version, or went away."""
+
+    code = "E109"
 
 
 class StudyLayoutError(DensitometryError):
