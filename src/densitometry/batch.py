@@ -230,10 +230,11 @@ def measure_one(job: Job, item: Input) -> Outcome:
             details=traceback.format_exc(),
         )
     # as a later run reads it from the disk: tables must not depend on who made them
-    return _finished(job, item, json.loads(results.summary_json(analysis.summary)))
+    return outcome_of(job, item, json.loads(results.summary_json(analysis.summary)))
 
 
-def _finished(job: Job, item: Input, summary: Mapping[str, Any]) -> Outcome:
+def outcome_of(job: Job, item: Input, summary: Mapping[str, Any]) -> Outcome:
+    """Return the outcome that a picture's summary tells of."""
     if summary["n_hairs"] is not None:
         return Outcome(item.name, "measured", summary)
     what = f"{item.path.name} was refused by the quality gate"
@@ -252,7 +253,7 @@ def written_outcome(job: Job, item: Input) -> Outcome | None:
         summary = json.loads((job.out / item.folder / results.SUMMARY_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return _finished(job, item, summary) if summary.get("recipe_digest") == job.recipe.digest else None
+    return outcome_of(job, item, summary) if summary.get("recipe_digest") == job.recipe.digest else None
 
 
 def failed(item: Input, error: DensitometryError) -> Outcome:

@@ -80,7 +80,9 @@ class DaskCluster:
         alone_since = time.monotonic()
         while True:
             try:
-                return list(wait(list(waiting), timeout=POLL_S, return_when="FIRST_COMPLETED").done)
+                with self._client.as_current():
+                    done = wait(list(waiting), timeout=POLL_S, return_when="FIRST_COMPLETED").done
+                return list(done)
             except CancelledError as error:
                 raise self._gone() from error
             except TimeoutError as error:

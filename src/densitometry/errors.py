@@ -126,3 +126,21 @@ class StudyEditError(DensitometryError):
     """A change of a study folder is refused; nothing was changed."""
 
     code = "E207"
+
+
+class StudyLockedError(DensitometryError):
+    """The study is locked to another recipe or version, or a lock or cut would be replaced."""
+
+    code = "E208"
+
+
+class StudyAlteredError(DensitometryError):
+    """Inputs, results or logs are not what was recorded."""
+
+    code = "E209"
+
+
+class BlindingError(DensitometryError):
+    """A blinded copy cannot be made, or its results cannot be put back."""
+
+    code = "E210"

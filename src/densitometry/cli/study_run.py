@@ -19,6 +19,7 @@ from densitometry.cli.options import jobs_option, overlay_option, recipe_options
 
 if TYPE_CHECKING:
     from densitometry.batch import Outcome, Source
+    from densitometry.study.entities import Study
     from densitometry.study.plan import Plan
     from densitometry.study.run import Tables
 
@@ -45,6 +46,9 @@ _MAX_TABLE_ROWS = 40
 @click.option(
     "--measure-only", is_flag=True, help="Measure and leave the other tables to a later run: for shards."
 )
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why a run deviates from a locked or cut study; recorded."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @talk_options
 def command(
@@ -60,6 +64,7 @@ def command(
     cluster: str | None,
     send_images: bool,
     measure_only: bool,
+    reason: str,
     dry_run: bool,
     as_json: bool,
     verbose: bool,
@@ -76,12 +81,15 @@ def command(
     from densitometry.recipe import load_recipe
     from densitometry.study import problems_of, read_study
     from densitometry.study.plan import plan_run
+    from densitometry.study.record import record_finish, record_start
     from densitometry.study.run import write_log
+    from densitometry.study.trial import check_run
 
     if send_images and cluster is None:
         raise click.UsageError("--send-images is for --cluster, which is not given")
-    recipe = load_recipe(recipe_name, overrides)
     found = read_study(study)
+    recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
+    deviation = check_run(found, recipe, reason)
     job = batch.Job(out, recipe, overlay=not no_overlay, keep_field=True)
     people = [label.removeprefix("sub-") for label in participants]
     visits = [label.removeprefix("ses-") for label in sessions]
@@ -93,13 +101,24 @@ def command(
     batch.prepare_output(out, plan.todo, recipe, force=force)
     _tell_problems(plan, quiet=quiet)
     where = _Where(jobs, cluster, send_images, measure_only, verbose, quiet)
+    record_start(plan, reason, deviation)
     outcomes, tables = _carry_out(plan, where)
     write_log(plan, outcomes, started)
+    record_finish(plan, reason)
     if as_json:
         console.say_json(_as_object(plan, outcomes, tables))
     else:
         _show(plan, outcomes, tables)
     return _exit_code(plan, outcomes)
+
+
+def _recipe_of(study: Study, named: str) -> str | Path:
+    """Return the recipe that was named, or, where none was and the study is locked, that of the lock."""
+    from densitometry.study.trial import locked_recipe
+
+    source = click.get_current_context().get_parameter_source("recipe_name")
+    given = source is not click.core.ParameterSource.DEFAULT
+    return named if given else locked_recipe(study) or named
 
 
 @dataclass(frozen=True, slots=True)
