@@ -107,7 +107,7 @@ def test_a_run_that_deviates_is_recorded_with_its_reason(tiny, tmp_path, run):
 def test_a_cut_freezes_what_lies_before_its_day(tiny, tiny_out, run):
     finished = run("study", "cut", tiny, "--through", "2026-02-01")
     assert finished.code == 0
-    assert "4 files" in finished.out
+    assert "5 files and 4 rows" in finished.out
     assert run("study", "verify", tiny).code == 0
     refused(run("study", "cut", tiny, "--through", "2026-02-01"), "E208")
     later = next((tiny / "sub-01/ses-w12/trich").glob("*.png"))
