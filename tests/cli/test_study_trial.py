@@ -84,6 +84,7 @@ def test_a_locked_study_refuses_another_recipe_unless_a_reason_is_given(tiny, ti
         finished = run("study", "verify", tiny)
         refused(finished, "E209")
         assert name in finished.out
+        refused(run("study", "run", tiny, tiny_out), "E209", "--reason")
         (tiny / "audit" / name).write_bytes(before)
 
 
@@ -99,7 +100,7 @@ def test_a_run_that_deviates_is_recorded_with_its_reason(tiny, tmp_path, run):
     options = ("--set", "follow.margin_pct=5", "--participant", "01", "--session", "w00", "--measure-only")
     assert run("study", "run", tiny, out, *options, "--reason", "asked by the board", "-q").code == 0
     log = [json.loads(line) for line in (tiny / "audit/audit.jsonl").read_text().splitlines()]
-    assert [line["what"] for line in log] == ["locked", "run that deviates", "run"]
+    assert [line["what"] for line in log] == ["locked", "run that deviates"]
     assert log[1]["why"] == "asked by the board"
     assert "recipe_digest" in log[1]["deviation"]
 
@@ -148,6 +149,7 @@ def test_shards_then_one_run_give_the_tables_of_a_whole_run(
     finished = run("study", "run", tiny, out)
     assert "4 kept" in finished.out
     assert tree_of(out) == tree_of(tiny_results)
+    assert run("study", "verify", tiny, out).code == 0
 
 
 def test_results_of_a_blinded_copy_are_put_back(tiny, tmp_path, run, tree_of, tiny_results):

@@ -81,7 +81,7 @@ def command(
     from densitometry.recipe import load_recipe
     from densitometry.study import problems_of, read_study
     from densitometry.study.plan import plan_run
-    from densitometry.study.record import record_finish, record_start
+    from densitometry.study.record import record_finish, record_shard, record_start
     from densitometry.study.run import write_log
     from densitometry.study.trial import check_run
 
@@ -104,7 +104,7 @@ def command(
     record_start(plan, reason, deviation)
     outcomes, tables = _carry_out(plan, where)
     write_log(plan, outcomes, started)
-    record_finish(plan, reason)
+    (record_shard if measure_only else record_finish)(plan, reason)
     if as_json:
         console.say_json(_as_object(plan, outcomes, tables))
     else:

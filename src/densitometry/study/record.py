@@ -37,7 +37,7 @@ from densitometry.study.trial import (
 )
 
 FILES_NAME = "files.tsv"
-STARTED, FINISHED, RUN = "run started", "run finished", "run"
+STARTED, FINISHED, SHARD, RUN = "run started", "run finished", "pictures measured", "run"
 _TABLES = (*TABLE_NAMES, RECIPE_NAME, ENVIRONMENT_NAME, DICTIONARY_NAME, CSV_NAME)
 
 
@@ -57,6 +57,12 @@ def record_start(plan: Plan, reason: str, deviation: Mapping[str, Any]) -> None:
     AuditLog(plan.job.out / LOGS).append(STARTED, reason, {**recipe, **counts, "deviation": deviation})
     if deviation:
         AuditLog(audit_folder(plan.study)).append(DEVIATED, reason, {**recipe, "deviation": deviation})
+
+
+def record_shard(plan: Plan, reason: str) -> None:
+    """Write that pictures were measured; the run that writes the tables records the files of all shards."""
+    recipe = {"recipe": plan.job.recipe.name, "recipe_digest": plan.job.recipe.digest}
+    AuditLog(plan.job.out / LOGS).append(SHARD, reason, {**recipe, "measured": len(plan.todo)})
 
 
 def record_finish(plan: Plan, reason: str) -> None:

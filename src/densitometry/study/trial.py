@@ -101,6 +101,12 @@ def check_run(study: Study, recipe: Recipe, reason: str) -> dict[str, Any]:
         StudyAlteredError: what was frozen is altered, and no reason is given.
     """
     deviation: dict[str, Any] = {}
+    found: list[Finding] = []
+    if is_held(study):
+        found = lock_findings(study)
+        found += [item for cut in cuts_of(study) for item in cut_findings(study, cut)]
+    if found and not reason:
+        raise _altered(study, found)
     lock = read_lock(study)
     now = {"recipe_digest": recipe.digest, "version": __version__}
     if lock is not None:
@@ -117,9 +123,6 @@ def check_run(study: Study, recipe: Recipe, reason: str) -> dict[str, Any]:
             "a locked study is measured one way, or its results are not those that were planned",
             f'{remedy}, or add --reason "why it is right"   # it is recorded',
         )
-    found = [item for cut in cuts_of(study) for item in cut_findings(study, cut)] if is_held(study) else []
-    if found and not reason:
-        raise _altered(study, found)
     return {**deviation, **({"altered": len(found)} if found else {})}
 
 
