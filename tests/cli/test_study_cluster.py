@@ -165,3 +165,26 @@ def test_a_worker_of_another_version_or_without_the_pictures_is_named(tmp_path):
         cluster._check_workers(FakeClient({"tcp://a": None}), "tcp://s", [tmp_path / "absent.png"])
     assert "--send-images" in caught.value.fix
     cluster._check_workers(FakeClient({"tcp://a": None}), "tcp://s", [Path(__file__)])
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_goes_away_is_named_and_the_run_can_be_repeated(
+    tiny, tmp_path, start, run, tree_of, tiny_results
+):
+    place, out = f"tcp://127.0.0.1:{free_port()}", tmp_path / "out"
+    scheduler = begin("scheduler", "--host", "127.0.0.1", "--port", place.rsplit(":", 1)[1])
+    worker = begin("worker", place, "--nthreads", 1, "--local-directory", tmp_path, "--death-timeout", 60)
+    try:
+        process = start("study", "run", tiny, out, "--cluster", place, "-q")
+        while process.poll() is None and not (out / "logs/audit.jsonl").exists():
+            time.sleep(0.2)
+        time.sleep(4)
+        scheduler.kill()
+        _, errors = process.communicate(timeout=300)
+    finally:
+        end(worker)
+        end(scheduler)
+    assert process.returncode in (0, 3), errors
+    assert process.returncode == 0 or "error[E109]" in errors.splitlines()[-3], errors
+    assert run("study", "run", tiny, out, "-q").code == 0
+    assert tree_of(out) == tree_of(tiny_results)

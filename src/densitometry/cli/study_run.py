@@ -83,13 +83,14 @@ def command(
     from densitometry.study.plan import plan_run
     from densitometry.study.record import record_finish, record_shard, record_start
     from densitometry.study.run import write_log
-    from densitometry.study.trial import check_run
+    from densitometry.study.trial import check_held, check_run
 
     if send_images and cluster is None:
         raise click.UsageError("--send-images is for --cluster, which is not given")
     found = read_study(study)
+    altered = check_held(found, reason)
     recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
-    deviation = check_run(found, recipe, reason)
+    deviation = check_run(found, recipe, reason) | altered
     job = batch.Job(out, recipe, overlay=not no_overlay, keep_field=True)
     people = [label.removeprefix("sub-") for label in participants]
     visits = [label.removeprefix("ses-") for label in sessions]

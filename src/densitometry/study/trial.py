@@ -93,24 +93,30 @@ def locked_recipe(study: Study) -> Path | None:
     return path if path.is_file() else None
 
 
-def check_run(study: Study, recipe: Recipe, reason: str) -> dict[str, Any]:
-    """Return how a run deviates from the study's lock and cuts; {} where it does not.
+def check_held(study: Study, reason: str) -> dict[str, Any]:
+    """Return how many things a lock or a cut holds are altered, as what a run deviates by; {} for none.
 
     Raises:
-        StudyLockedError: the recipe or the version is another, and no reason is given.
-        StudyAlteredError: what was frozen is altered, and no reason is given.
+        StudyAlteredError: something is, and no reason is given.
     """
-    deviation: dict[str, Any] = {}
     found: list[Finding] = []
     if is_held(study):
         found = lock_findings(study)
         found += [item for cut in cuts_of(study) for item in cut_findings(study, cut)]
     if found and not reason:
         raise _altered(study, found)
+    return {"altered": len(found)} if found else {}
+
+
+def check_run(study: Study, recipe: Recipe, reason: str) -> dict[str, Any]:
+    """Return how a run deviates from the study's lock; {} where it does not.
+
+    Raises:
+        StudyLockedError: the recipe or the version is another, and no reason is given.
+    """
     lock = read_lock(study)
     now = {"recipe_digest": recipe.digest, "version": __version__}
-    if lock is not None:
-        deviation |= {name: value for name, value in now.items() if lock[name] != value}
+    deviation = {} if lock is None else {name: value for name, value in now.items() if lock[name] != value}
     if deviation and lock is not None and not reason:
         name = next(iter(deviation))
         own = shlex.quote(str(audit_folder(study) / LOCKED_RECIPE))
@@ -123,7 +129,7 @@ def check_run(study: Study, recipe: Recipe, reason: str) -> dict[str, Any]:
             "a locked study is measured one way, or its results are not those that were planned",
             f'{remedy}, or add --reason "why it is right"   # it is recorded',
         )
-    return {**deviation, **({"altered": len(found)} if found else {})}
+    return deviation
 
 
 def cut_study(study: Study, through: date, reason: str = "") -> list[Print]:
