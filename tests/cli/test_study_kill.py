@@ -23,7 +23,8 @@ def undisturbed(tiny_original, start, tmp_path_factory) -> float:
     """Seconds of a whole run with two processes."""
     began = time.monotonic()
     process = start("study", "run", tiny_original, tmp_path_factory.mktemp("timed") / "out", "--jobs", 2)
-    assert process.wait() == 0
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors
     return time.monotonic() - began
 
 
