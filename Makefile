@@ -25,7 +25,7 @@ test-slow: $(READY)
 	$(BIN)/python -m pytest -n auto -m slow
 
 soak: $(READY)
-	$(BIN)/python -m pytest -m soak || test $$? -eq 5  # 5: there is none yet
+	$(BIN)/python -m pytest -m soak
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -75,11 +75,13 @@ def outputs() -> str:
         ("change.json", schema.CHANGE),
         ("links.csv", schema.LINKS),
         ("A study: images.tsv", schema_study.STUDY_IMAGES[: -len(schema.IMAGES)]),
-        ("A study: hairs.csv", schema_study.STUDY_HAIRS[: -len(schema.HAIRS)]),
+        ("A study: summary.json, further keys", schema_study.SUMMARY_FIELD),
+        ("A study: hairs.parquet or hairs.csv", schema_study.STUDY_HAIRS[: -len(schema.HAIRS)]),
         ("A study: visits.tsv", schema_study.VISITS),
         ("A study: change.tsv", schema_study.CHANGES),
         ("A study: growth.tsv, and growth in change.json with --days", schema_study.GROWTH),
         ("A study: repeatability.tsv", schema_study.REPEATABILITY),
+        ("A study: data_dictionary.tsv", schema_study.DICTIONARY),
     )
     for title, table in tables:
         lines += [f"## {title}", "", "| name | type | unit | meaning |", "|---|---|---|---|"]

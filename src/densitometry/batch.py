@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
-import multiprocessing
 import os
 import shlex
 import shutil
-import signal
 import traceback
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from densitometry.errors import DensitometryError, OutputError, QualityRefusedError, ResourcesError
+from densitometry.executors import Executor, Lost, local_executor
 from densitometry.inputs import Input
 from densitometry.recipe import Recipe
 from densitometry.report import images, results
@@ -27,12 +24,15 @@ from densitometry.report.folders import (
     check_replaceable,
     move_away,
     not_writable,
+    remove_partials,
     write_whole_file,
 )
 from densitometry.schema import IMAGES, column_names
 
 RECIPE_NAME = "recipe.toml"
 BUG_CODE = "E001"
+_PROBE_BYTES = 1 << 20
+"""Room that must be left on the disk after a picture could not be written, for the run to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Job:
         overlay: whether overlay.png is written.
         gate: whether rejected pictures stay unmeasured.
         record_names: whether the file's name is written into summary.json.
+        keep_field: whether summary.json says where scalp could be seen, so that the picture need not be
+            decoded again to be compared with others.
     """
 
     out: Path
@@ -52,6 +54,7 @@ class Job:
     overlay: bool = True
     gate: bool = True
     record_names: bool = False
+    keep_field: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,23 @@ def prepare_output(out: Path, inputs: Sequence[Input], recipe: Recipe, *, force:
         raise not_writable(out, error) from error
 
 
+Record = Callable[[Job, Sequence[Mapping[str, Any]]], None]
+Source = Callable[[Job, Sequence[Input]], Generator["Outcome", None, None]]
+
+
+def record_rows(job: Job, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Merge rows of `schema.IMAGES` into the output folder's images.tsv, and write the recipe beside it."""
+    images.merge(job.out, rows)
+    write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
+
+
 def run(
     job: Job,
     inputs: Sequence[Input],
     workers: int,
     finished: Callable[[Outcome], None],
-    record: Callable[[Path, Sequence[Mapping[str, Any]]], None] = images.merge,
+    record: Record = record_rows,
+    source: Source | None = None,
 ) -> list[Outcome]:
     """Measure `inputs` into `job.out` and merge what came of them into its images.tsv.
 
@@ -123,17 +137,23 @@ def run(
         workers: number of processes; results do not depend on it.
         finished: called with each outcome as it arrives, in any order.
         record: writes the rows of `schema.IMAGES` into the output folder.
+        source: measures; None takes `workers` processes of this machine.
 
     Returns:
         One outcome an input, in the order of `inputs`. Interrupted, the pictures that were finished
         are in images.tsv, and nothing half-written stays.
+
+    Raises:
+        OutputError: the disk is full or was taken away.
     """
     outcomes: dict[str, Outcome] = {}
     try:
-        with contextlib.closing(_outcomes(job, inputs, workers)) as stream:
+        with contextlib.closing((source or _by_processes(workers))(job, inputs)) as stream:
             for outcome in stream:
                 outcomes[outcome.picture] = outcome
                 finished(outcome)
+                if outcome.error is not None and outcome.error[0] == OutputError.code:
+                    _probe(job.out)
     finally:
         _remove_partials(job.out, inputs)
         for item in inputs:
@@ -141,17 +161,50 @@ def run(
             if written is not None:
                 outcomes[item.name] = written
         if outcomes:
-            record(job.out, [row_of(job, outcomes[item.name]) for item in inputs if item.name in outcomes])
-            write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
+            record(job, [row_of(job, outcomes[item.name]) for item in inputs if item.name in outcomes])
         with contextlib.suppress(OSError):
             job.out.rmdir()  # only where it is empty
     return [outcomes[item.name] for item in inputs]
+
+
+def outcomes_by(executor: Executor, job: Job, inputs: Sequence[Input]) -> Generator[Outcome, None, None]:
+    """Measure on this machine, whoever measures writing the results; one outcome an input, as they come."""
+    with contextlib.closing(executor.unordered(partial(measure_one, job), inputs)) as stream:
+        for item, found in stream:
+            yield failed(item, no_memory(job, item)) if isinstance(found, Lost) else found
+
+
+def _by_processes(workers: int) -> Source:
+    def source(job: Job, inputs: Sequence[Input]) -> Generator[Outcome, None, None]:
+        executor = local_executor(min(workers, len(inputs)))
+        with contextlib.closing(executor):
+            yield from outcomes_by(executor, job, inputs)
+
+    return source
+
+
+def _probe(out: Path) -> None:
+    """Tell a picture that could not be written from a disk that takes nothing any more.
+
+    Raises:
+        OutputError: nothing can be written.
+    """
+    probe = out / f"{PARTIAL_PREFIX}probe-{os.getpid()}"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(bytes(_PROBE_BYTES))
+    except OSError as error:
+        raise not_writable(out, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            probe.unlink()
 
 
 def measure_one(job: Job, item: Input) -> Outcome:
     """Read, measure and write one picture; a failure becomes an outcome and leaves no results."""
     from densitometry.analysis import analyze, with_name
     from densitometry.capture import read
+    from densitometry.stored import with_field
 
     target = job.out / item.folder
     try:
@@ -161,13 +214,15 @@ def measure_one(job: Job, item: Input) -> Outcome:
         analysis = analyze(image, job.recipe, gate=job.gate)
         if job.record_names:
             analysis = with_name(analysis, item.path.name)
+        if job.keep_field:
+            analysis = with_field(analysis)
         analysis.save(target, overlay=job.overlay)
     except DensitometryError as error:
         shutil.rmtree(target, ignore_errors=True)
-        return _failed(item, error)
+        return failed(item, error)
     except MemoryError:
         shutil.rmtree(target, ignore_errors=True)
-        return _failed(item, _no_memory(job, item))
+        return failed(item, no_memory(job, item))
     except Exception as error:  # noqa: BLE001  a bug in one picture must not lose the others
         shutil.rmtree(target, ignore_errors=True)
         what = f"{item.path.name} made the program fail: {type(error).__name__}: {error}"
@@ -179,10 +234,11 @@ def measure_one(job: Job, item: Input) -> Outcome:
             details=traceback.format_exc(),
         )
     # as a later run reads it from the disk: tables must not depend on who made them
-    return _finished(job, item, json.loads(results.summary_json(analysis.summary)))
+    return outcome_of(job, item, json.loads(results.summary_json(analysis.summary)))
 
 
-def _finished(job: Job, item: Input, summary: Mapping[str, Any]) -> Outcome:
+def outcome_of(job: Job, item: Input, summary: Mapping[str, Any]) -> Outcome:
+    """Return the outcome that a picture's summary tells of."""
     if summary["n_hairs"] is not None:
         return Outcome(item.name, "measured", summary)
     what = f"{item.path.name} was refused by the quality gate"
@@ -201,14 +257,16 @@ def written_outcome(job: Job, item: Input) -> Outcome | None:
         summary = json.loads((job.out / item.folder / results.SUMMARY_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return _finished(job, item, summary) if summary.get("recipe_digest") == job.recipe.digest else None
+    return outcome_of(job, item, summary) if summary.get("recipe_digest") == job.recipe.digest else None
 
 
-def _failed(item: Input, error: DensitometryError) -> Outcome:
+def failed(item: Input, error: DensitometryError) -> Outcome:
+    """Return the outcome of a picture that was refused."""
     return Outcome(item.name, "failed", error=(error.code, error.what, error.why, error.fix))
 
 
-def _no_memory(job: Job, item: Input) -> ResourcesError:
+def no_memory(job: Job, item: Input) -> ResourcesError:
+    """Return the refusal of a picture that ended the process that measured it."""
     return ResourcesError(
         what=f"{item.path.name} could not be measured: the process was ended",
         why="most likely the machine's memory was used up, by this picture or by those measured beside it",
@@ -234,46 +292,10 @@ def _refuse_other_recipe(out: Path, recipe: Recipe) -> None:
         )
 
 
-def _outcomes(job: Job, inputs: Sequence[Input], workers: int) -> Generator[Outcome, None, None]:
-    workers = min(workers, len(inputs))
-    if workers <= 1:
-        for item in inputs:
-            yield measure_one(job, item)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(workers,))
-    waiting: dict[Future[Outcome], Input] = {pool.submit(measure_one, job, item): item for item in inputs}
-    try:
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                item = waiting.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    yield _failed(item, _no_memory(job, item))
-    except BaseException:
-        for process in list((pool._processes or {}).values()):  # noqa: SLF001  no public way to stop at once
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker(workers: int) -> None:
-    """Leave Ctrl-C to the parent, and share the cores."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import cv2
-
-    cv2.setNumThreads(max(1, (os.cpu_count() or 1) // workers))
-
-
 def _remove_partials(out: Path, inputs: Sequence[Input]) -> None:
     """Remove what stopped workers left half-written."""
     for item in inputs:
-        target = out / item.folder
-        for partial in target.parent.glob(f"{PARTIAL_PREFIX}{glob.escape(target.name)}-*"):
-            shutil.rmtree(partial, ignore_errors=True)
+        remove_partials(out / item.folder)
 
 
 def row_of(job: Job, outcome: Outcome) -> dict[str, Any]:

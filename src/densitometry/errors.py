@@ -22,6 +22,10 @@ class DensitometryError(Exception):
         self.why = why
         self.fix = fix
 
+    def __reduce__(self) -> tuple[type[DensitometryError], tuple[str, str, str]]:
+        """Travel between processes whole."""
+        return type(self), (self.what, self.why, self.fix)
+
     def lines(self) -> str:
         """Return the three lines shown to a person."""
         return f"error[{self.code}]: {self.what}\n  why: {self.why}\n  fix: {self.fix}"
@@ -76,6 +80,12 @@ class QualityRefusedError(DensitometryError):
     exit_status = 4
 
 
+class ClusterError(DensitometryError):
+    """The cluster is not there, is of another version, or went away."""
+
+    code = "E109"
+
+
 class StudyLayoutError(DensitometryError):
     """The study folder or its manifest is not laid out as a study."""
 
@@ -116,3 +126,21 @@ class StudyEditError(DensitometryError):
     """A change of a study folder is refused; nothing was changed."""
 
     code = "E207"
+
+
+class StudyLockedError(DensitometryError):
+    """The study is locked to another recipe or version, or a lock or cut would be replaced."""
+
+    code = "E208"
+
+
+class StudyAlteredError(DensitometryError):
+    """Inputs, results or logs are not what was recorded."""
+
+    code = "E209"
+
+
+class BlindingError(DensitometryError):
+    """A blinded copy cannot be made, or its results cannot be put back."""
+
+    code = "E210"

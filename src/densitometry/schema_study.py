@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from densitometry.schema import CHANGE_FIGURES, HAIRS, IMAGES, Column
+from densitometry.schema import CHANGE_FIGURES, HAIRS, IMAGES, LINKS, Column
 
 STUDY_RUN_SCHEMA = "densitometry.study-run/1"
 
@@ -150,3 +150,49 @@ REPEATABILITY: tuple[Column, ...] = (
     Column("source", "str", "", "prior or study"),
 )
 """Columns of repeatability.tsv: natural logarithm for figures in %, else the figure's unit."""
+
+SUMMARY_FIELD: tuple[Column, ...] = (
+    Column(
+        "field",
+        "object",
+        "",
+        "where scalp could be seen, on cells of 50 µm: rows, columns, and runs (lengths in reading order, of "
+        "hidden and seen cells in turn)",
+    ),
+)
+"""Keys that summary.json holds in a study besides those of `schema.SUMMARY`."""
+
+DICTIONARY: tuple[Column, ...] = (
+    Column("file", "str", "", "table below the folder of results"),
+    Column("column", "str", "", "name of the column"),
+    Column("type", "str", "", "type of its values"),
+    Column("unit", "str", "", "unit of its values", nullable=True),
+    Column("empty", "bool", "", "true where a cell may be empty (n/a in .tsv)"),
+    Column("meaning", "str", "", "what it says"),
+)
+"""Columns of data_dictionary.tsv."""
+
+STUDY_TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType(
+    {
+        "images.tsv": STUDY_IMAGES,
+        "hairs": STUDY_HAIRS,
+        "visits.tsv": VISITS,
+        "change.tsv": CHANGES,
+        "growth.tsv": GROWTH,
+        "repeatability.tsv": REPEATABILITY,
+        "links.csv": LINKS,
+        "data_dictionary.tsv": DICTIONARY,
+    }
+)
+"""Every table of a study's results; "hairs" stands for hairs.parquet or hairs.csv."""
+
+
+def data_dictionary() -> str:
+    """Return data_dictionary.tsv: a row for every column of every table of a study's results."""
+    lines = ["\t".join(column.name for column in DICTIONARY)]
+    for file, table in STUDY_TABLES.items():
+        lines += [
+            "\t".join((file, c.name, c.dtype, c.unit or "n/a", "true" if c.nullable else "false", c.meaning))
+            for c in table
+        ]
+    return "\n".join(lines) + "\n"

@@ -10,13 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from densitometry.schema import HAIRS, column_names
+from densitometry.schema import HAIRS, column_names, dtypes
 from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_HAIRS, STUDY_IMAGES, VISITS
+from densitometry.stored import read_hairs
 
 PICTURE = {"traces.geojson", "hairs.csv", "summary.json", "overlay.png"}
 TABLES = {
     "images.tsv",
-    "hairs.csv",
+    "hairs.parquet",
+    "data_dictionary.tsv",
     "visits.tsv",
     "change.tsv",
     "repeatability.tsv",
@@ -98,11 +100,11 @@ def test_every_picture_has_its_folder_and_every_table_its_columns(small_results)
         ("growth.tsv", GROWTH),
     ):
         assert list(table(small_results, name).columns) == column_names(columns)
-    hairs = pd.read_csv(small_results / "hairs.csv")
+    hairs = pd.read_parquet(small_results / "hairs.parquet")
     assert list(hairs.columns) == column_names(STUDY_HAIRS)
-    one = pd.read_csv(small_results / "sub-01/ses-w00" / FIRST / "hairs.csv")
+    one = read_hairs(small_results / "sub-01/ses-w00" / FIRST / "hairs.csv")
     same = hairs[(hairs["session"] == "w00") & (hairs["run"] == 1)]
-    assert same[column_names(HAIRS)].reset_index(drop=True).equals(one)
+    assert same[column_names(HAIRS)].reset_index(drop=True).astype(dtypes(HAIRS)).equals(one)
 
 
 def test_images_table_has_a_row_an_input_with_its_entities(small_results):

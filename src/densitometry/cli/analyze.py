@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,12 @@ from densitometry.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from densitometry.batch import Job, Outcome
+    from densitometry.batch import Job, Outcome, Record, Source
     from densitometry.inputs import Input
 
 _MAX_TABLE_ROWS = 40
+_SHORTEST_S = 0.01
+_SECONDS_PER_MINUTE = 60
 
 
 @click.command("analyze")
@@ -90,11 +93,11 @@ def measure(
     *,
     verbose: bool,
     quiet: bool,
-    record: Callable[[Path, Sequence[Mapping[str, Any]]], None] | None = None,
+    record: Record | None = None,
+    source: Source | None = None,
 ) -> list[Outcome]:
     """Run the pictures with a progress bar on a terminal, and say on stderr what failed."""
     from densitometry import batch
-    from densitometry.report import images
 
     def report(outcome: Outcome) -> None:
         if outcome.error is not None:
@@ -106,18 +109,25 @@ def measure(
         if verbose and outcome.summary is not None and outcome.summary["quality"]["reasons"]:
             console.note(f"{outcome.picture}: {'; '.join(outcome.summary['quality']['reasons'])}")
 
-    record = record or images.merge
+    record = record or batch.record_rows
     if quiet or len(inputs) <= 1 or not sys.stderr.isatty():
-        return batch.run(job, inputs, jobs, report, record)
-    with click.progressbar(length=len(inputs), label="measuring", file=sys.stderr, show_pos=True) as bar:
+        return batch.run(job, inputs, jobs, report, record, source)
+    started = time.monotonic()
+    with click.progressbar(
+        length=len(inputs), label="measuring", file=sys.stderr, show_pos=True, item_show_func=_rate
+    ) as bar:
 
         def advance(outcome: Outcome) -> None:
             if outcome.error is not None:
                 console.note("")
             report(outcome)
-            bar.update(1)
+            bar.update(1, (bar.pos + 1) / max(time.monotonic() - started, _SHORTEST_S))
 
-        return batch.run(job, inputs, jobs, advance, record)
+        return batch.run(job, inputs, jobs, advance, record, source)
+
+
+def _rate(per_second: Any) -> str:
+    return "" if per_second is None else f"{per_second * _SECONDS_PER_MINUTE:.1f} pictures/min"
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

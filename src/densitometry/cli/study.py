@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from densitometry.cli import console, study_run
+from densitometry.cli import console, study_run, study_trial
 
 if TYPE_CHECKING:
     from densitometry.study.changes import Change
@@ -23,6 +23,8 @@ def command() -> None:
 
 
 command.add_command(study_run.command)
+for _command in study_trial.COMMANDS:
+    command.add_command(_command)
 
 
 def _study_argument(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +19,8 @@ from densitometry.cli.exits import EXIT_GATE, EXIT_OK, EXIT_REFUSED, EXIT_SOME_F
 from densitometry.cli.options import jobs_option, overlay_option, recipe_options, talk_options
 
 if TYPE_CHECKING:
-    from densitometry.batch import Outcome
+    from densitometry.batch import Outcome, Source
+    from densitometry.study.entities import Study
     from densitometry.study.plan import Plan
     from densitometry.study.run import Tables
 
@@ -32,6 +36,20 @@ _MAX_TABLE_ROWS = 40
 @jobs_option
 @overlay_option
 @click.option("--force", is_flag=True, help="Measure everything again, also over results of another recipe.")
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Measure on a Dask cluster, such as tcp://10.0.0.1:8786; --jobs then compare visits here.",
+)
+@click.option(
+    "--send-images", is_flag=True, help="With --cluster: send the pictures to workers that do not see them."
+)
+@click.option(
+    "--measure-only", is_flag=True, help="Measure and leave the other tables to a later run: for shards."
+)
+@click.option(
+    "--reason", default="", metavar="TEXT", help="Why a run deviates from a locked or cut study; recorded."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @talk_options
 def command(
@@ -44,6 +62,10 @@ def command(
     jobs: int,
     no_overlay: bool,
     force: bool,
+    cluster: str | None,
+    send_images: bool,
+    measure_only: bool,
+    reason: str,
     dry_run: bool,
     as_json: bool,
     verbose: bool,
@@ -61,11 +83,17 @@ def command(
     from densitometry.study import problems_of, read_study
     from densitometry.study.leftovers import take_over
     from densitometry.study.plan import plan_run
-    from densitometry.study.run import record_images, write_log, write_tables
+    from densitometry.study.record import record_finish, record_shard, record_start
+    from densitometry.study.run import write_log
+    from densitometry.study.trial import check_held, check_run
 
-    recipe = load_recipe(recipe_name, overrides)
+    if send_images and cluster is None:
+        raise click.UsageError("--send-images is for --cluster, which is not given")
     found = read_study(study)
-    job = batch.Job(out, recipe, overlay=not no_overlay)
+    altered = check_held(found, reason)
+    recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
+    deviation = check_run(found, recipe, reason) | altered
+    job = batch.Job(out, recipe, overlay=not no_overlay, keep_field=True)
     people = [label.removeprefix("sub-") for label in participants]
     visits = [label.removeprefix("ses-") for label in sessions]
     plan = plan_run(found, problems_of(found), job, people, visits, force=force)
@@ -76,20 +104,72 @@ def command(
     take_over(plan, force=force)
     batch.prepare_output(out, plan.todo, recipe, force=force)
     _tell_problems(plan, quiet=quiet)
-    outcomes: list[Outcome] = []
-    if plan.todo:
-
-        def record(folder: Path, rows: Sequence[Any]) -> None:
-            record_images(plan, folder, rows)
-
-        outcomes = measure(job, plan.todo, jobs, verbose=verbose, quiet=quiet, record=record)
-    tables = write_tables(plan, outcomes)
+    where = _Where(jobs, cluster, send_images, measure_only, verbose, quiet)
+    record_start(plan, reason, deviation)
+    outcomes, tables = _carry_out(plan, where)
     write_log(plan, outcomes, started)
+    (record_shard if measure_only else record_finish)(plan, reason)
     if as_json:
         console.say_json(_as_object(plan, outcomes, tables))
     else:
         _show(plan, outcomes, tables)
     return _exit_code(plan, outcomes)
+
+
+def _recipe_of(study: Study, named: str) -> str | Path:
+    """Return the recipe that was named, or, where none was and the study is locked, that of the lock."""
+    from densitometry.study.trial import locked_recipe
+
+    source = click.get_current_context().get_parameter_source("recipe_name")
+    given = source is not click.core.ParameterSource.DEFAULT
+    return named if given else locked_recipe(study) or named
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """By whom the work is done, how much of it, and how much is said."""
+
+    jobs: int
+    cluster: str | None
+    send_images: bool
+    measure_only: bool
+    verbose: bool
+    quiet: bool
+
+
+def _carry_out(plan: Plan, where: _Where) -> tuple[list[Outcome], Tables | None]:
+    """Measure what is to measure and write the tables; they are None where they are left to a later run."""
+    from densitometry import batch
+    from densitometry.executors import local_executor
+    from densitometry.study.run import record_images, write_tables
+
+    outcomes: list[Outcome] = []
+    with ExitStack() as stack:
+        here = stack.enter_context(closing(local_executor(where.jobs)))
+        source: Source = partial(batch.outcomes_by, here)
+        if where.cluster is not None and plan.todo:
+            source = _from_cluster(plan, where, stack)
+        if plan.todo:
+            record = partial(record_images, plan)
+            outcomes = measure(
+                *(plan.job, plan.todo, where.jobs),
+                verbose=where.verbose,
+                quiet=where.quiet,
+                record=record,
+                source=source,
+            )
+        elif where.measure_only:
+            record_images(plan, plan.job, [])
+        return outcomes, None if where.measure_only else write_tables(plan, outcomes, here)
+
+
+def _from_cluster(plan: Plan, where: _Where, stack: ExitStack) -> Source:
+    from densitometry.cluster import connect
+    from densitometry.remote import outcomes_from
+
+    must_see = [] if where.send_images else [plan.todo[0].path.resolve()]
+    executor = stack.enter_context(closing(connect(where.cluster or "", must_see)))
+    return partial(outcomes_from, executor, send_images=where.send_images)
 
 
 def _tell_problems(plan: Plan, *, quiet: bool) -> None:
@@ -145,11 +225,14 @@ def _show_plan(plan: Plan, *, as_json: bool) -> None:
     )
 
 
-def _show(plan: Plan, outcomes: Sequence[Outcome], tables: Tables) -> None:
+def _show(plan: Plan, outcomes: Sequence[Outcome], tables: Tables | None) -> None:
     counts = _counts(plan, outcomes)
     said = ", ".join(f"{counts[word]} {word.replace('_', ' ')}" for word in sorted(counts, key=_rank))
     kept = f" ({len(plan.done)} kept from before)" if plan.done else ""
     console.say(f"{plan.study.name}: {said or 'no pictures'}{kept}.")
+    if tables is None:
+        console.say(f"tables are not written yet: densitometry study run {plan.study.root} {plan.job.out}")
+        return
     rows = [
         (
             f"sub-{row['participant']} {row['site']}",
@@ -181,7 +264,7 @@ def _change(value: float | None) -> str:
     return "-" if value is None else f"{value:+.1f}"
 
 
-def _as_object(plan: Plan, outcomes: Sequence[Outcome], tables: Tables) -> dict[str, Any]:
+def _as_object(plan: Plan, outcomes: Sequence[Outcome], tables: Tables | None) -> dict[str, Any]:
     from densitometry.report.changes import rounded
     from densitometry.schema_study import STUDY_RUN_SCHEMA
 
@@ -193,7 +276,7 @@ def _as_object(plan: Plan, outcomes: Sequence[Outcome], tables: Tables) -> dict[
             "recipe_digest": plan.job.recipe.digest,
             "images": dict(_counts(plan, outcomes)),
             "kept": len(plan.done),
-            "changes": tables.changes.to_dict("records"),
+            "changes": [] if tables is None else tables.changes.to_dict("records"),
         }
     )
     return content

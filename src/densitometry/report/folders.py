@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import glob
+import os
 import shlex
 import shutil
 import tempfile
@@ -44,14 +48,24 @@ def write_whole_file(target: Path, text: str) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    partial = target.with_name(f"{PARTIAL_PREFIX}{target.name}")
+    partial = target.with_name(f"{PARTIAL_PREFIX}{target.name}-{os.getpid()}")
     try:
         partial.write_text(text, encoding="utf-8", newline="\n")
         partial.replace(target)
     except OSError as error:
         raise not_writable(target, error) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def remove_partials(target: Path) -> None:
+    """Remove what a process that was stopped left of the file or folder `target`."""
+    for partial in target.parent.glob(f"{PARTIAL_PREFIX}{glob.escape(target.name)}-*"):
+        if partial.is_dir():
+            shutil.rmtree(partial, ignore_errors=True)
+        else:
+            partial.unlink(missing_ok=True)
 
 
 def check_replaceable(target: Path, owned_names: frozenset[str]) -> None:
@@ -84,10 +98,16 @@ def move_away(target: Path) -> str:
 
 def not_writable(target: Path, error: OSError) -> OutputError:
     """Return the refusal for a place that the system does not let us write to."""
+    place = shlex.quote(str(target.parent))
+    remedies = {
+        errno.ENOSPC: f"df -h {place}   # make room, then run the same line again: what is done is kept",
+        errno.EDQUOT: f"quota -s   # make room in {place}, then run the same line again",
+        errno.EROFS: f"findmnt -T {place}   # the disk is read-only: name a folder on another one",
+    }
     return OutputError(
         what=f"{target} cannot be written",
         why=error.strerror or str(error),
-        fix=f"ls -ld {shlex.quote(str(target.parent))}",
+        fix=remedies.get(error.errno or 0, f"ls -ld {place}"),
     )
 
 

@@ -23,25 +23,15 @@ from densitometry.study.circumstances import (
     protocol_changes,
     running_treatments,
 )
-from densitometry.study.entities import Participant, Picture, Session
+from densitometry.study.entities import Participant, Session
 from densitometry.study.problems import Problem
 from densitometry.study.scope import stops_following
-from densitometry.study.timeline import timeline_of
+from densitometry.study.seen import Seen, day_of
 
 REFUSED = "refused"
 MOST_BORROWED_DF = 40.0
 _SITE_OF_PROBLEM = re.compile(r"\bsite-(\w+) of sub-")
 Repeatabilities = Mapping[str, follow.Repeatability]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One picture with what came of it: its status, summary and, where measured, its hairs for following."""
-
-    picture: Picture
-    status: str
-    summary: Mapping[str, Any] | None = None
-    patch: follow.Patch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +160,6 @@ class Follower:
             "days_since_treatment": treated[1] if treated else None,
         }
         return row
-
-
-def day_of(person: Participant, session: Session) -> int | None:
-    """Return the days from a participant's baseline to a visit; None where they cannot be told."""
-    baseline = person.session(person.baseline) if person.baseline else None
-    timeline = timeline_of(person.sessions)
-    start = timeline.position_of(baseline) if baseline else None
-    there = timeline.position_of(session)
-    return None if start is None or there is None else there - start
 
 
 def within_visits(seen: Iterable[Seen], settings: follow.FollowSettings) -> dict[str, list[list[float]]]:

@@ -10,7 +10,7 @@ from typing import Any
 from densitometry import follow
 from densitometry.comparison import growth_of, growth_record
 from densitometry.study.entities import Participant, Session
-from densitometry.study.following import Seen
+from densitometry.study.seen import Seen
 from densitometry.study.timeline import Timeline, timeline_of
 
 LONGEST_DAYS = 3

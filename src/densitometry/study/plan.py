@@ -102,7 +102,7 @@ def plan_run(
     for item in without_picture(study, problems):
         if not (participants or sessions) or item.participant in participants:
             name = item.picture or item.place
-            stopped.append(_stopped_row(job, name, FAILED, item.code, f"{item.what}: {item.why}"))
+            stopped.append(stopped_row(job, name, FAILED, item.code, f"{item.what}: {item.why}"))
     return Plan(study, problems, job, tuple(todo), done, tuple(stopped), pictures)
 
 
@@ -122,14 +122,14 @@ def _decide(
 ) -> Outcome | Input | Mapping[str, Any]:
     """Return what an earlier run wrote, or what is to measure, or the row of a picture that is not."""
     if picture.modality == WHOLE_HEAD:
-        return _stopped_row(job, name, LEFT_OUT, "", "")
+        return stopped_row(job, name, LEFT_OUT, "", "")
     reason = first_reason(study, problems, picture)
     if reason is not None:
-        return _stopped_row(job, name, FAILED, reason.code, f"{reason.what}: {reason.why}")
+        return stopped_row(job, name, FAILED, reason.code, f"{reason.what}: {reason.why}")
     try:
         item = Input(picture.path, picture.stem, picture.folder, scale_of(picture))
     except ScaleError as error:
-        return _stopped_row(job, name, FAILED, error.code, f"{error.what}: {error.why}")
+        return stopped_row(job, name, FAILED, error.code, f"{error.what}: {error.why}")
     kept = None if again else _kept(job, picture, item)
     return item if kept is None else kept
 
@@ -200,7 +200,8 @@ def _equal(first: float | None, second: float | None) -> bool:
     return abs(first - second) <= _ROUNDING * max(abs(first), abs(second), _ROUNDING)
 
 
-def _stopped_row(job: Job, name: str, status: str, code: str, what: str) -> dict[str, Any]:
+def stopped_row(job: Job, name: str, status: str, code: str, what: str) -> dict[str, Any]:
+    """Return the row of images.tsv of an input that is not measured."""
     return {
         "picture": name,
         "status": status,

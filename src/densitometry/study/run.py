@@ -1,4 +1,4 @@
-"""A whole study measured and followed: the tables of what came of it."""
+"""A whole study measured and followed: the tables of what came of it, written by one process."""
 
 from __future__ import annotations
 
@@ -6,46 +6,52 @@ import contextlib
 import json
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 
-from densitometry import follow
 from densitometry._version import __version__
-from densitometry.batch import Outcome, row_of
-from densitometry.comparison import follow_settings, record_of
-from densitometry.comparison_overlay import overlay_of
-from densitometry.errors import DensitometryError
-from densitometry.report import changes, images, results
-from densitometry.report.canvas import encode_png
-from densitometry.report.folders import not_writable, whole_folder, write_whole_file
-from densitometry.schema import Column, column_names, dtypes
-from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_HAIRS, STUDY_IMAGES, VISITS
-from densitometry.stored import load_analysis, read_hairs
-from densitometry.study.entities import Picture
-from densitometry.study.following import (
-    Followed,
-    Follower,
-    Seen,
-    day_of,
-    own_repeatability,
-    repeatability_of,
-    within_visits,
+from densitometry.batch import RECIPE_NAME, Job, Outcome, row_of
+from densitometry.errors import ResourcesError
+from densitometry.exclusive import alone_in
+from densitometry.executors import Executor, Lost
+from densitometry.report import images, results
+from densitometry.report.folders import not_writable, remove_partials, write_whole_file
+from densitometry.schema import Column, column_names
+from densitometry.schema_study import (
+    CHANGES,
+    GROWTH,
+    REPEATABILITY,
+    STUDY_IMAGES,
+    VISITS,
+    data_dictionary,
 )
+from densitometry.study.entities import Picture
+from densitometry.study.hair_table import has_parquet, write_hair_table
 from densitometry.study.names import WHOLE_HEAD
-from densitometry.study.phototrichogram import growth_rows
-from densitometry.study.plan import FAILED, Plan, scale_of
+from densitometry.study.person_task import PersonTask, follow_person, pool, replicates
+from densitometry.study.plan import FAILED, Plan
+from densitometry.study.seen import Seen, day_of
 from densitometry.study.visit_table import visit_row
 
-VISITS_NAME, CHANGES_NAME, HAIRS_NAME = "visits.tsv", "change.tsv", "hairs.csv"
-REPEATABILITY_NAME, GROWTH_NAME, ENVIRONMENT_NAME = "repeatability.tsv", "growth.tsv", "environment.json"
+VISITS_NAME, CHANGES_NAME = "visits.tsv", "change.tsv"
+REPEATABILITY_NAME, GROWTH_NAME = "repeatability.tsv", "growth.tsv"
+ENVIRONMENT_NAME, DICTIONARY_NAME = "environment.json", "data_dictionary.tsv"
+TABLE_NAMES = (images.IMAGES_NAME, VISITS_NAME, CHANGES_NAME, REPEATABILITY_NAME, GROWTH_NAME)
 LOGS = "logs"
-_PACKAGES = ("numpy", "scipy", "pandas", "opencv-python-headless", "scikit-image", "numba", "onnxruntime")
+_PACKAGES = (
+    *("numpy", "scipy", "pandas", "opencv-python-headless", "scikit-image", "numba", "onnxruntime", "pillow"),
+    *("pyarrow", "distributed"),
+)
+_FOLLOWED_KEYS = ("scale", "psf_um", "image")
+"""What following needs of a summary besides the hairs."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,50 +62,51 @@ class Tables:
     changes: pd.DataFrame
 
 
-def record_images(plan: Plan, out: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write images.tsv: the rows of the pictures just measured, of those kept, and of those stopped."""
-    kept = [row_of(plan.job, outcome) for outcome in plan.done.values()]
+def record_images(plan: Plan, job: Job, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write images.tsv and recipe.toml: rows of pictures just measured, of those kept, and of those stopped.
+
+    Runs over parts of one study may end at the same time: each waits for its turn.
+    """
+    kept = [row_of(job, outcome) for outcome in plan.done.values()]
     whole = []
     for row in (*rows, *kept, *plan.stopped):
         picture = plan.pictures.get(str(row["picture"]))
         whole.append({**_entities(picture), **row})
     there = {picture.stem for picture in plan.study.pictures}
-    images.merge(out, whole, STUDY_IMAGES, keep=there)
+    with alone_in(job.out / LOGS):
+        images.merge(job.out, whole, STUDY_IMAGES, keep=there)
+        write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
 
 
-def write_tables(plan: Plan, outcomes: Sequence[Outcome]) -> Tables:
+def write_tables(plan: Plan, outcomes: Sequence[Outcome], executor: Executor) -> Tables:
     """Follow every participant and write what the study came to; each table appears whole.
 
     Args:
         plan: what was to do.
         outcomes: of the pictures measured now.
+        executor: works out what is particular to a participant.
+
+    Raises:
+        OutputError: a table cannot be written.
+        ResourcesError: following a participant ended its process, twice.
     """
     out = plan.job.out
-    _remove_results_of_stopped(plan)
+    remove_results_of_stopped(plan)
     if not plan.todo:
-        record_images(plan, out, [])
+        record_images(plan, plan.job, [])
     seen = _seen(plan, {**plan.done, **{outcome.picture: outcome for outcome in outcomes}})
-    settings = follow_settings(plan.job.recipe)
-    groups = {label: within_visits(own, settings) for label, own in seen.items()}
-    pooled = repeatability_of(groups)
-    follower = Follower(plan.job.recipe, plan.problems)
-    followed: list[Followed] = []
-    growth: list[dict[str, Any]] = []
-    for person in plan.study.participants:
-        if person.label in seen:
-            beliefs = own_repeatability(pooled, groups[person.label])
-            found = follower.follow(person, seen[person.label], beliefs)
-            for item in found:
-                _write_change(plan, item)
-            followed += found
-            growth += growth_rows(person, seen[person.label], settings)
-    tables = Tables(_table(_visit_rows(plan, seen), VISITS), _table([item.row for item in followed], CHANGES))
-    write_whole_file(out / VISITS_NAME, results.table_tsv(tables.visits, VISITS))
-    write_whole_file(out / CHANGES_NAME, results.table_tsv(tables.changes, CHANGES))
-    write_whole_file(out / GROWTH_NAME, results.table_tsv(_table(growth, GROWTH), GROWTH))
-    write_whole_file(out / REPEATABILITY_NAME, _repeatability(pooled))
-    _write_hairs(plan, seen)
-    write_whole_file(out / ENVIRONMENT_NAME, json.dumps(environment(), indent=2) + "\n")
+    changes, growth, pooled = _follow(plan, seen, executor)
+    tables = Tables(_table(_visit_rows(plan, seen), VISITS), _table(changes, CHANGES))
+    with alone_in(out / LOGS):
+        for name in (*TABLE_NAMES, RECIPE_NAME, ENVIRONMENT_NAME, DICTIONARY_NAME):
+            remove_partials(out / name)
+        write_whole_file(out / VISITS_NAME, results.table_tsv(tables.visits, VISITS))
+        write_whole_file(out / CHANGES_NAME, results.table_tsv(tables.changes, CHANGES))
+        write_whole_file(out / GROWTH_NAME, results.table_tsv(_table(growth, GROWTH), GROWTH))
+        write_whole_file(out / REPEATABILITY_NAME, _repeatability(pooled))
+        write_hair_table(out, _measured(seen), parquet=has_parquet())
+        write_whole_file(out / DICTIONARY_NAME, data_dictionary())
+        write_whole_file(out / ENVIRONMENT_NAME, json.dumps(environment(), indent=2) + "\n")
     return tables
 
 
@@ -127,17 +134,10 @@ def write_log(plan: Plan, outcomes: Sequence[Outcome], started: datetime) -> Non
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise not_writable(folder, error) from error
-    write_whole_file(folder / f"run-{started:%Y%m%dT%H%M%SZ}.log", "\n".join(lines) + "\n")
+    write_whole_file(folder / f"run-{started:%Y%m%dT%H%M%S%fZ}.log", "\n".join(lines) + "\n")
 
 
-def _version_of(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _remove_results_of_stopped(plan: Plan) -> None:
+def remove_results_of_stopped(plan: Plan) -> None:
     """Remove what an earlier run wrote for pictures that now fail: folders agree with images.tsv."""
     for row in plan.stopped:
         picture = plan.pictures.get(str(row["picture"]))
@@ -146,6 +146,13 @@ def _remove_results_of_stopped(plan: Plan) -> None:
                 (plan.job.out / picture.folder / name).unlink(missing_ok=True)
             with contextlib.suppress(OSError):
                 (plan.job.out / picture.folder).rmdir()
+
+
+def _version_of(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _entities(picture: Picture | None) -> dict[str, Any]:
@@ -164,20 +171,60 @@ def _seen(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, list[Seen]]:
             continue
         outcome = outcomes.get(name)
         status = outcome.status if outcome else stopped.get(name, FAILED)
-        patch = None
-        if status == "measured" and picture.site:
-            try:
-                patch = follow.patch_of(_load(plan, picture))
-            except DensitometryError:
-                status = FAILED  # the file was changed or removed while the study ran
-        found.setdefault(picture.participant, []).append(
-            Seen(picture, status, outcome.summary if outcome else None, patch)
-        )
+        summary = outcome.summary if outcome else None
+        found.setdefault(picture.participant, []).append(Seen(picture, status, summary))
     return found
 
 
-def _load(plan: Plan, picture: Picture) -> Any:
-    return load_analysis(plan.job.out / picture.folder, picture.path, scale_of(picture), plan.job.recipe)
+def _measured(seen: Mapping[str, Sequence[Seen]]) -> dict[str, list[Picture]]:
+    return {label: [s.picture for s in seen[label] if s.status == "measured"] for label in sorted(seen)}
+
+
+def _follow(
+    plan: Plan, seen: Mapping[str, Sequence[Seen]], executor: Executor
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]:
+    """Return rows of change.tsv and growth.tsv in the order of the study, and the pooled repeatability."""
+    tasks = {}
+    for person in plan.study.participants:
+        if person.label in seen:
+            problems = tuple(item for item in plan.problems if item.participant in ("", person.label))
+            own = tuple(replace(item, summary=_followed_part(item)) for item in seen[person.label])
+            job = plan.job
+            tasks[person.label] = PersonTask(person, own, problems, job.out, job.recipe, job.overlay)
+    groups = dict(_each(executor, replicates, tasks.items()))
+    pooled = dict(_each(executor, pool, [("", {label: groups[label] for label in tasks})]))[""]
+    known = ((label, replace(task, groups=groups[label], pooled=pooled)) for label, task in tasks.items())
+    rows = dict(_each(executor, follow_person, known))
+    changes = [row for label in tasks for row in rows[label].changes]
+    return changes, [row for label in tasks for row in rows[label].growth], pooled
+
+
+def _each(
+    executor: Executor, call: Callable[[T], R], tasks: Iterable[tuple[str, T]]
+) -> Iterable[tuple[str, R]]:
+    """Yield label and result of each task, by any process."""
+    for (label, _), found in executor.unordered(_Labelled(call), tasks):
+        if isinstance(found, Lost):
+            raise ResourcesError(
+                f"sub-{label} could not be followed: the process was ended, twice",
+                "most likely the machine's memory was used up",
+                "run the same line again with --jobs 1: what is measured is kept",
+            )
+        yield label, found
+
+
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """Applies a function to the second of a pair; travels to worker processes."""
+
+    call: Callable[[Any], Any]
+
+    def __call__(self, pair: tuple[str, Any]) -> Any:
+        return self.call(pair[1])
+
+
+def _followed_part(item: Seen) -> dict[str, Any] | None:
+    return None if item.summary is None else {key: item.summary[key] for key in _FOLLOWED_KEYS}
 
 
 def _visit_rows(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
@@ -210,50 +257,6 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: tuple[Column, ...]) -> pd
     return pd.DataFrame(cells)
 
 
-def _write_change(plan: Plan, item: Followed) -> None:
-    """Write change.json, links.csv and the overlay of one comparison beside the visit's pictures."""
-    row = item.row
-    stem = f"sub-{row['participant']}_ses-{row['session']}_site-{row['site']}"
-    word = "change" if row["modality"] == "trich" else f"{row['modality']}-change"
-    target = plan.job.out / f"sub-{row['participant']}" / f"ses-{row['session']}" / f"{stem}_{word}"
-    comparison = item.comparison
-    if comparison is None:
-        for name in changes.COMPARISON_NAMES:
-            (target / name).unlink(missing_ok=True)
-        if target.is_dir() and not any(target.iterdir()):
-            target.rmdir()
-        return
-    with whole_folder(target, changes.COMPARISON_NAMES) as partial:
-        if plan.job.overlay:
-            primary = comparison.primary
-            here, there = item.baselines[primary.baseline], item.followups[primary.followup]
-            drawn = overlay_of(comparison, _load(plan, here.picture), _load(plan, there.picture))
-            (partial / results.OVERLAY_NAME).write_bytes(encode_png(drawn))
-        record = record_of(comparison, plan.job.recipe)
-        names = [[seen.picture.stem for seen in visit] for visit in (item.baselines, item.followups)]
-        record["baseline"], record["followup"] = names
-        changes.write_comparison(partial, record, follow.links_table(comparison))
-
-
-def _repeatability(beliefs: Mapping[str, follow.Repeatability]) -> str:
-    rows = [
-        {"figure": name, "sd": belief.sd, "df": belief.df, "n": belief.n, "source": belief.source}
-        for name, belief in beliefs.items()
-    ]
+def _repeatability(pooled: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [{"figure": name, **fields} for name, fields in pooled.items()]
     return results.table_tsv(pd.DataFrame(rows, columns=column_names(REPEATABILITY)), REPEATABILITY)
-
-
-def _write_hairs(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> None:
-    tables = []
-    for label in sorted(seen):
-        for item in seen[label]:
-            if item.status == "measured":
-                hairs = read_hairs(plan.job.out / item.picture.folder / results.HAIRS_NAME)
-                for position, (name, value) in enumerate(_entities(item.picture).items()):
-                    hairs.insert(position, name, value)
-                tables.append(hairs.astype(object))
-    if tables:
-        whole = pd.concat(tables, ignore_index=True)
-    else:
-        whole = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in dtypes(STUDY_HAIRS).items()})
-    write_whole_file(plan.job.out / HAIRS_NAME, results.table_csv(whole, STUDY_HAIRS))

@@ -21,7 +21,7 @@ KNOWN_FILES = (
     *("participants.tsv", "participants.csv", "treatments.tsv", "treatments.csv"),
 )
 KNOWN_STARTS = ("README", "CHANGES", "LICENSE", ".")
-IGNORED_FOLDERS = ("derivatives", "sourcedata", "code")
+IGNORED_FOLDERS = ("derivatives", "sourcedata", "code", "audit")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from densitometry.errors import OutputError
+from densitometry.executors import IN_FLIGHT_PER_WORKER, InProcess, LocalPool, Lost
+
+NUMBERS = list(range(9))
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def threads(_: int) -> list[str | None]:
+    return [os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")]
+
+
+def die_once(item: tuple[Path, int]) -> int:
+    """End the process the first time, as an out-of-memory killer would."""
+    folder, number = item
+    mark = folder / str(number)
+    if number % 4 == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def die_always(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def refuse(_: int) -> int:
+    raise OutputError("what", "why", "fix")
+
+
+def test_every_executor_gives_every_item_once():
+    for executor in (InProcess(), LocalPool(2)):
+        with closing(executor):
+            found = dict(executor.unordered(square, NUMBERS))
+        assert found == {number: number * number for number in NUMBERS}
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_loses_no_item(tmp_path):
+    with closing(LocalPool(2)) as pool:
+        found = list(pool.unordered(die_once, [(tmp_path, number) for number in NUMBERS]))
+    assert sorted(result for _, result in found) == NUMBERS
+
+
+def test_an_item_that_always_ends_its_process_is_given_up_alone():
+    with closing(LocalPool(2)) as pool:
+        found = dict(pool.unordered(die_always, NUMBERS))
+    assert found.pop(3) == Lost()
+    assert found == {number: number for number in NUMBERS if number != 3}
+
+
+def test_items_are_drawn_as_workers_become_free():
+    drawn: list[int] = []
+
+    def source():
+        for number in NUMBERS:
+            drawn.append(number)
+            yield number
+
+    with closing(LocalPool(1)) as pool:
+        for done, _ in enumerate(pool.unordered(square, source())):
+            assert len(drawn) <= done + 1 + IN_FLIGHT_PER_WORKER
+            time.sleep(0.01)
+
+
+def test_libraries_of_a_worker_use_one_thread_and_the_parent_keeps_its_own(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with closing(LocalPool(1)) as pool:
+        assert dict(pool.unordered(threads, [0])) == {0: ["1", "1"]}
+    assert threads(0) == ["3", None]
+
+
+def test_a_refusal_travels_whole_and_ends_the_run():
+    with closing(LocalPool(1)) as pool, pytest.raises(OutputError) as caught:
+        list(pool.unordered(refuse, [0]))
+    assert (caught.value.what, caught.value.why, caught.value.fix) == ("what", "why", "fix")
