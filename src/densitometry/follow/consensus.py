@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.follow.hints import Appearance, appearance_of, lie_nats, look_for, sought_of
+from densitometry.follow.hints import Appearance, appearance_of, look_for, real_nats, sought_of
 from densitometry.follow.look import Sought
 from densitometry.follow.pairing import ROOT_TO_ROOT, MatchSettings, pair_hairs
 from densitometry.follow.patch import Field, Patch
@@ -120,7 +120,7 @@ class _Known:
         """Return the places of the reference picture."""
         member = np.full((len(reference), n_captures), -1, dtype=np.int64)
         member[:, 0] = np.arange(len(reference))
-        return _Known(reference, sought_of(reference), member, (Appearance(),), lie_nats(reference))
+        return _Known(reference, sought_of(reference), member, (Appearance(),), real_nats(reference))
 
 
 def _add(known: _Known, number: int, capture: Capture, settings: MatchSettings | None) -> _Known:
@@ -146,7 +146,7 @@ def _add(known: _Known, number: int, capture: Capture, settings: MatchSettings |
     more = replace(patch.take(new), root_um=root[new], tip_um=tip[new], direction_rad=direction)
     fresh = np.full((len(new), member.shape[1]), -1, dtype=np.int64)
     fresh[:, number] = new
-    lie = lie_nats(patch)
+    lie = real_nats(patch)
     real = known.real_nats.copy()
     real[pairing.rows[:, 0]] += lie[pairing.rows[:, 1]]
     joined = replace(sites, root_um=places).joined(more)

@@ -11,7 +11,7 @@ from scipy.spatial.distance import cdist
 
 from densitometry.follow.constellation import OPENING_LINK_UM, mutual_nearest
 from densitometry.follow.deformation import Deformation
-from densitometry.follow.hints import appearance_of, lie_nats, look_for, sought_of
+from densitometry.follow.hints import appearance_of, look_for, real_nats, sought_of
 from densitometry.follow.pairing import TIP_TO_ROOT, MatchSettings, pair_hairs
 from densitometry.follow.patch import Patch
 from densitometry.follow.presence import Hints, Presence, presence_of
@@ -121,7 +121,7 @@ def _looked_again(links: Links, baseline: Patch, followup: Patch, deformation: D
         root = deformation(root) if there else deformation.inverse(root)
         change = appearance_of(sought[here], sought[there], rows[:, [here, there]])
         nats[alone, there] = look_for(patches[there], sought[here], own, root, change)
-    lie = [lie_nats(patch) for patch in patches]
+    lie = [real_nats(patch) for patch in patches]
     real = np.zeros(len(seen))
     for nats_of, own in zip(lie, (links.baseline, links.followup), strict=True):
         real[own >= 0] += nats_of[own[own >= 0]]
