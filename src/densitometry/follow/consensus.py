@@ -91,7 +91,7 @@ def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings |
         resolved=np.nanmean(resolved[counted], axis=1) >= 0.5,  # noqa: PLR2004 (most)
         shared=shared,
         hints=Hints(
-            np.column_stack([nats[:, which == v].sum(axis=1) for v in (0, 1)])[counted],
+            np.column_stack([_mean_known(nats[:, which == v]) for v in (0, 1)])[counted],
             known.real_nats[counted],
         ),
     )
@@ -163,8 +163,11 @@ def _add(known: _Known, number: int, capture: Capture, settings: MatchSettings |
 
 
 def _look_everywhere(known: _Known, captures: Sequence[Capture], wanted: BoolArray) -> FloatArray:
-    """Look again for every wanted place in every picture without a trace there, (n, captures) [nats]."""
-    nats = np.zeros(wanted.shape)
+    """Look again for every wanted place in every picture without a trace there, (n, captures) [nats].
+
+    NaN where there was nothing to look for.
+    """
+    nats = np.full(wanted.shape, np.nan)
     for number, (capture, look) in enumerate(zip(captures, known.looks, strict=True)):
         rows = np.flatnonzero(wanted[:, number] & (known.member[:, number] < 0))
         root = known.sites.root_um[rows]
@@ -172,6 +175,12 @@ def _look_everywhere(known: _Known, captures: Sequence[Capture], wanted: BoolArr
             root = capture.registration.deformation(root)
         nats[rows, number] = look_for(capture.patch, known.sought, rows, root, look)
     return nats
+
+
+def _mean_known(values: FloatArray) -> FloatArray:
+    """Return the mean over the known values of each row, 0 where there is none."""
+    known = np.isfinite(values)
+    return np.asarray(np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _mostly_shared(visits: Sequence[Sequence[Capture]]) -> Field:

@@ -15,19 +15,23 @@ ITERATIONS = 40
 SEEN_HARD, SEEN_FALSE, SEEN_ABSENT = 0.5, 0.02, 0.01
 """Chance that one picture shows a hair that is hard to see, something that is no hair, and a hair where there
 is none at this visit (a neighbour linked by mistake)."""
-EASY_PRIOR = (0.96, 40.0)
+EASY_PRIOR = (0.97, 40.0)
 """Chance that one picture shows a usual hair, and how many sightings that belief is worth."""
 HARD_PRIOR = (0.05, 20.0)
 """Share of hairs that are hard to see, alike among those that stay, go and come; its worth in hairs."""
 CHANGE_PRIOR = (5.0, 0.5, 0.5, 0.5)
 """Places with a hair at both visits, before, after and never; worth as many places."""
-# Classes of places: hair at both visits, before, after (each easy, then hard to see), never.
-IS_BEFORE = np.array([1, 1, 1, 1, 0, 0, 0])
-IS_AFTER = np.array([1, 1, 0, 0, 1, 1, 0])
-IS_EASY = np.array([1, 0, 1, 0, 1, 0, 0], dtype=bool)
-IS_HARD = np.array([0, 1, 0, 1, 0, 1, 0], dtype=bool)
-CHANGE_OF = np.array([0, 0, 1, 1, 2, 2, 3])
-FALSE_CLASS = 6
+HIDDEN_SHARE, SEEN_HIDDEN = 0.03, 0.1
+"""Share of hairs that another one hides throughout one visit, and the chance that a picture shows them yet:
+pictures of one visit fail alike."""
+# Classes of places: hair at both visits, before, after (each easy, then hard to see); at both but hidden
+# before, hidden after; never.
+IS_BEFORE = np.array([1, 1, 1, 1, 0, 0, 1, 1, 0])
+IS_AFTER = np.array([1, 1, 0, 0, 1, 1, 1, 1, 0])
+IS_EASY = np.array([1, 0, 1, 0, 1, 0, 0, 0, 0], dtype=bool)
+IS_HARD = np.array([0, 1, 0, 1, 0, 1, 0, 0, 0], dtype=bool)
+CHANGE_OF = np.array([0, 0, 1, 1, 2, 2, 0, 0, 3])
+HIDDEN_BEFORE, HIDDEN_AFTER, FALSE_CLASS = 6, 7, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ class Hints:
     """What speaks for a hair beyond how many pictures have a trace, at n places.
 
     Attributes:
-        overlooked: (n, 2) summed over the pictures of either visit without a trace there: log odds that they
-            show the hair untraced over its not being there.
+        overlooked: (n, 2) mean over the pictures of either visit without a trace there (they fail alike): log
+            odds that they show the hair untraced over its not being there; 0 where all have a trace.
         real: (n,) log odds that what was traced is a hair of this scalp, from how it lies.
     """
 
@@ -79,7 +83,7 @@ def presence_of(seen: IntArray, could: IntArray, hints: Hints | None = None) -> 
         extra[:, FALSE_CLASS] -= hints.real
     for _ in range(ITERATIONS):
         rates = _rates(easy)
-        share = change[CHANGE_OF] * np.where(IS_EASY, 1 - hard, np.where(IS_HARD, hard, 1.0))
+        share = change[CHANGE_OF] * _shares(hard)
         log_chance = np.log(share) + _log_binomial(seen[:, None, :], could[:, None, :], rates).sum(axis=2)
         missed = np.exp(_log_binomial(np.zeros_like(seen)[:, None, :], could[:, None, :], rates).sum(axis=2))
         # A place that no picture shows is not in the list.
@@ -98,11 +102,21 @@ def presence_of(seen: IntArray, could: IntArray, hints: Hints | None = None) -> 
     return Presence(chance @ IS_BEFORE, chance @ IS_AFTER, chance @ (IS_BEFORE * IS_AFTER))
 
 
+def _shares(hard: float) -> FloatArray:
+    """Return the share of each class among the places that changed alike, (9,)."""
+    share = np.where(IS_EASY, 1 - hard, np.where(IS_HARD, hard, 1.0))
+    share[CHANGE_OF == 0] *= 1 - 2 * HIDDEN_SHARE
+    share[[HIDDEN_BEFORE, HIDDEN_AFTER]] = HIDDEN_SHARE
+    return np.asarray(share)
+
+
 def _rates(easy: float) -> FloatArray:
-    """Return the chance that one picture of either visit shows a hair at a place of each class, (7, 2)."""
+    """Return the chance that one picture of either visit shows a hair at a place of each class, (9, 2)."""
     shown = np.where(IS_EASY, easy, SEEN_HARD)
     rates = np.column_stack([np.where(there == 1, shown, SEEN_ABSENT) for there in (IS_BEFORE, IS_AFTER)])
     rates[FALSE_CLASS] = SEEN_FALSE
+    rates[HIDDEN_BEFORE] = SEEN_HIDDEN, easy
+    rates[HIDDEN_AFTER] = easy, SEEN_HIDDEN
     return np.asarray(rates)
 
 
