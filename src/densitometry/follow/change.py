@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,7 @@ class Change:
         cutoff_um: terminal at or above it.
         scale_disagrees: the pictures' scales contradict each other beyond their stated error.
         n_baseline, n_followup: captures combined.
+        shade_ratio: how many times as dark against the skin the same hairs are at the follow-up.
     """
 
     pairing: str
@@ -78,6 +79,7 @@ class Change:
     scale_disagrees: bool
     n_baseline: int = 1
     n_followup: int = 1
+    shade_ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,8 @@ def paired_change(
     compared = _Compared(sides, links.opening[rows], capture, registration.shared.area_cm2)
     scale = _scale_doubt(baseline, followup, registration.scale_ratio)
     counts = (links.count("matched"), links.count("gained"), links.count("lost"), links.count("uncertain"))
-    return _change(compared, counts, scale, cutoff_um, repeatability, (1, 1))
+    change = _change(compared, counts, scale, cutoff_um, repeatability, (1, 1))
+    return replace(change, shade_ratio=links.shade_ratio)
 
 
 def consensus_change(
@@ -184,7 +187,9 @@ def consensus_change(
         if capture_.registration is not None
     ]
     scale = (float(np.mean([sd for sd, _ in scales])), any(bad for _, bad in scales))
-    return _change(compared, counts, scale, cutoff_um, repeatability, (len(visits[0]), len(visits[1])))
+    captures = (len(visits[0]), len(visits[1]))
+    change = _change(compared, counts, scale, cutoff_um, repeatability, captures)
+    return replace(change, shade_ratio=places.shade_ratio)
 
 
 def _change(

@@ -45,7 +45,8 @@ class Places:
         diameter_um, sigma_um: (n, 2) mean of either visit; of the other one where a visit shows none.
         resolved: (n,) most sightings are not below the resolution.
         shared: skin that most pictures of both visits show.
-        hints: what speaks for a hair beyond how often it was seen.
+        hints: what speaks for a hair beyond how often it was seen; None without a look at all pictures.
+        shade_ratio: how many times as dark against the skin hairs are in the later pictures.
     """
 
     place_um: FloatArray
@@ -56,7 +57,8 @@ class Places:
     sigma_um: FloatArray
     resolved: BoolArray
     shared: Field
-    hints: Hints
+    hints: Hints | None
+    shade_ratio: float = 1.0
 
 
 def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings | None = None) -> Places:
@@ -80,7 +82,12 @@ def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings |
     weight, resolved = (_column(captures, member, name) for name in ("count_weight", "resolved"))
     counted = kept & (np.nansum(weight, axis=1) > 0)
     diameter, sigma = _by_visit(columns[0], columns[1], which)
+    shades = np.log([look.shade_ratio for look in known.looks])
     nats = _look_everywhere(known, captures, cover & counted[:, None])
+    hints = Hints(
+        np.column_stack([_mean_known(nats[:, which == v]) for v in (0, 1)])[counted],
+        known.real_nats[counted],
+    )
     return Places(
         place_um=sites.root_um[counted],
         seen=np.column_stack([seen[:, which == v].sum(axis=1) for v in (0, 1)])[counted],
@@ -90,10 +97,8 @@ def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings |
         sigma_um=sigma[counted],
         resolved=np.nanmean(resolved[counted], axis=1) >= 0.5,  # noqa: PLR2004 (most)
         shared=shared,
-        hints=Hints(
-            np.column_stack([_mean_known(nats[:, which == v]) for v in (0, 1)])[counted],
-            known.real_nats[counted],
-        ),
+        hints=None if any(c.patch.look is None for c in captures) else hints,
+        shade_ratio=float(np.exp(shades[which == 1].mean() - shades[which == 0].mean())),
     )
 
 

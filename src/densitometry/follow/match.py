@@ -38,6 +38,7 @@ class Links:
         opening: (n,) number of the follicular opening of the place, counted over both visits.
         presence: chance that a hair is there, before and after; None where no second look was possible: then
             a hair is there where it was traced.
+        shade_ratio: how many times as dark against the skin matched hairs are at the follow-up (median).
     """
 
     baseline: IntArray
@@ -48,6 +49,7 @@ class Links:
     shared: BoolArray
     opening: IntArray
     presence: Presence | None = None
+    shade_ratio: float = 1.0
 
     def count(self, status: str) -> int:
         """Return how many rows have `status`."""
@@ -114,6 +116,7 @@ def _looked_again(links: Links, baseline: Patch, followup: Patch, deformation: D
     rows = np.column_stack([links.baseline[alike], links.followup[alike]])
     seen = np.column_stack([links.baseline >= 0, links.followup >= 0])
     nats = np.zeros(seen.shape)
+    ratio = appearance_of(sought[0], sought[1], rows).shade_ratio
     for there, here in ((1, 0), (0, 1)):
         alone = ~seen[:, there]
         own = (links.baseline, links.followup)[here][alone]
@@ -130,7 +133,7 @@ def _looked_again(links: Links, baseline: Patch, followup: Patch, deformation: D
     for change_of, chance, other in ((LOST, found.before, found.after), (GAINED, found.after, found.before)):
         unlikely = chance - np.minimum(other, chance) < MORE_LIKELY_THAN_NOT
         status[(status == change_of) & unlikely] = UNCERTAIN
-    return replace(links, status=status, presence=found)
+    return replace(links, status=status, presence=found, shade_ratio=ratio)
 
 
 def openings_at(place_um: FloatArray) -> IntArray:

@@ -23,7 +23,8 @@ CHANGE_PRIOR = (5.0, 0.5, 0.5, 0.5)
 """Places with a hair at both visits, before, after and never; worth as many places."""
 HIDDEN_SHARE, SEEN_HIDDEN = 0.03, 0.1
 """Share of hairs that another one hides throughout one visit, and the chance that a picture shows them yet:
-pictures of one visit fail alike."""
+pictures of one visit fail alike. Only a second look tells them from hairs that came or went."""
+NOT_ASKED = 1e-9
 # Classes of places: hair at both visits, before, after (each easy, then hard to see); at both but hidden
 # before, hidden after; never.
 IS_BEFORE = np.array([1, 1, 1, 1, 0, 0, 1, 1, 0])
@@ -70,7 +71,7 @@ def presence_of(seen: IntArray, could: IntArray, hints: Hints | None = None) -> 
     Args:
         seen: (n, 2) pictures of either visit that show a hair.
         could: (n, 2) pictures of either visit that could.
-        hints: what else is known of the places.
+        hints: what else is known of the places; None where no second look was possible.
 
     Source: Dempster, Laird & Rubin 1977, doi:10.1111/j.2517-6161.1977.tb01600.x.
     """
@@ -83,7 +84,7 @@ def presence_of(seen: IntArray, could: IntArray, hints: Hints | None = None) -> 
         extra[:, FALSE_CLASS] -= hints.real
     for _ in range(ITERATIONS):
         rates = _rates(easy)
-        share = change[CHANGE_OF] * _shares(hard)
+        share = change[CHANGE_OF] * _shares(hard, HIDDEN_SHARE if hints is not None else NOT_ASKED)
         log_chance = np.log(share) + _log_binomial(seen[:, None, :], could[:, None, :], rates).sum(axis=2)
         missed = np.exp(_log_binomial(np.zeros_like(seen)[:, None, :], could[:, None, :], rates).sum(axis=2))
         # A place that no picture shows is not in the list.
@@ -102,11 +103,11 @@ def presence_of(seen: IntArray, could: IntArray, hints: Hints | None = None) -> 
     return Presence(chance @ IS_BEFORE, chance @ IS_AFTER, chance @ (IS_BEFORE * IS_AFTER))
 
 
-def _shares(hard: float) -> FloatArray:
+def _shares(hard: float, hidden: float) -> FloatArray:
     """Return the share of each class among the places that changed alike, (9,)."""
     share = np.where(IS_EASY, 1 - hard, np.where(IS_HARD, hard, 1.0))
-    share[CHANGE_OF == 0] *= 1 - 2 * HIDDEN_SHARE
-    share[[HIDDEN_BEFORE, HIDDEN_AFTER]] = HIDDEN_SHARE
+    share[CHANGE_OF == 0] *= 1 - 2 * hidden
+    share[[HIDDEN_BEFORE, HIDDEN_AFTER]] = hidden
     return np.asarray(share)
 
 
