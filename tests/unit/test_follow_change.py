@@ -12,7 +12,7 @@ import pytest
 from densitometry.errors import InputLayoutError
 from densitometry.follow.change import Change, paired_change
 from densitometry.follow.compare import FollowSettings, compare_visits
-from densitometry.follow.consensus import presence_of
+from densitometry.follow.presence import presence_of
 from densitometry.follow.growth import phototrichogram
 from densitometry.follow.match import link_hairs
 from densitometry.follow.patch import Field, Patch

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.follow.consensus import Capture, Places, gather_places, presence_of
+from densitometry.follow.consensus import Capture, Places, gather_places
 from densitometry.follow.figures import (
     HAIRS,
     NORMAL_95,
@@ -27,6 +27,7 @@ from densitometry.follow.figures import (
 from densitometry.follow.match import Links, openings_at
 from densitometry.follow.pairing import MatchSettings
 from densitometry.follow.patch import Patch
+from densitometry.follow.presence import Presence, presence_of
 from densitometry.follow.register import Registration, ScaleRatio
 from densitometry.follow.repeatability import FIGURES, SAME_SKIN_PRIOR, Repeatability
 from densitometry.model import FloatArray
@@ -57,6 +58,7 @@ class Change:
         cutoff_um: terminal at or above it.
         scale_disagrees: the pictures' scales contradict each other beyond their stated error.
         n_baseline, n_followup: captures combined.
+        shade_ratio: how many times as dark against the skin the same hairs are at the follow-up.
     """
 
     pairing: str
@@ -77,6 +79,7 @@ class Change:
     scale_disagrees: bool
     n_baseline: int = 1
     n_followup: int = 1
+    shade_ratio: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +134,22 @@ def paired_change(
         _side(baseline, links.baseline[rows], followup, links.followup[rows]),
         _side(followup, links.followup[rows], baseline, links.baseline[rows]),
     )
-    single = (links.baseline[rows] < 0) | (links.followup[rows] < 0)
+    if links.presence is None:
+        single = (links.baseline[rows] < 0) | (links.followup[rows] < 0)
 
-    def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
-        rates = [side.error_rate for side in sides]
-        first, second = detection_variances([before, after], rates, single)
-        return first, second
-
+        def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
+            rates = [side.error_rate for side in sides]
+            first, second = detection_variances([before, after], rates, single)
+            return first, second
+    else:
+        presence = links.presence.take(rows)
+        sides = _looked_at(sides, presence)
+        capture = _capture_of(presence)
     compared = _Compared(sides, links.opening[rows], capture, registration.shared.area_cm2)
     scale = _scale_doubt(baseline, followup, registration.scale_ratio)
     counts = (links.count("matched"), links.count("gained"), links.count("lost"), links.count("uncertain"))
-    return _change(compared, counts, scale, cutoff_um, repeatability, (1, 1))
+    change = _change(compared, counts, scale, cutoff_um, repeatability, (1, 1))
+    return replace(change, shade_ratio=links.shade_ratio)
 
 
 def consensus_change(
@@ -162,21 +170,11 @@ def consensus_change(
         settings: what makes two roots the same hair.
     """
     places = gather_places(visits, settings)
-    presence = presence_of(places.seen, places.could)
-    chances = (presence.before, presence.after)
+    presence = presence_of(places.seen, places.could, places.hints)
     sides = (_place_side(places, 0, presence.before), _place_side(places, 1, presence.after))
-    known = [np.maximum(chance, LEAST_CHANCE) for chance in chances]
-
-    def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
-        # What is added if the hair is there for sure; its presence is a chance, alike before and after.
-        pull = [before / known[0], after / known[1]]
-        spread = [float((pull[k] ** 2 * chances[k] * (1 - chances[k])).sum()) for k in (0, 1)]
-        common = float((pull[0] * pull[1] * (presence.both - chances[0] * chances[1])).sum())
-        return max(0.0, MODEL_DOUBT * (spread[0] + common)), max(0.0, MODEL_DOUBT * (spread[1] + common))
-
     opening = openings_at(places.place_um)
-    compared = _Compared(sides, opening, capture, places.shared.area_cm2)
-    there = [chance >= 0.5 for chance in chances]  # noqa: PLR2004 (more likely than not)
+    compared = _Compared(sides, opening, _capture_of(presence), places.shared.area_cm2)
+    there = [chance >= 0.5 for chance in (presence.before, presence.after)]  # noqa: PLR2004 (likely)
     counts = (
         int((there[0] & there[1]).sum()),
         int((~there[0] & there[1]).sum()),
@@ -189,7 +187,9 @@ def consensus_change(
         if capture_.registration is not None
     ]
     scale = (float(np.mean([sd for sd, _ in scales])), any(bad for _, bad in scales))
-    return _change(compared, counts, scale, cutoff_um, repeatability, (len(visits[0]), len(visits[1])))
+    captures = (len(visits[0]), len(visits[1]))
+    change = _change(compared, counts, scale, cutoff_um, repeatability, captures)
+    return replace(change, shade_ratio=places.shade_ratio)
 
 
 def _change(
@@ -246,6 +246,39 @@ def _change(
         n_baseline=captures[0],
         n_followup=captures[1],
     )
+
+
+def _capture_of(presence: Presence) -> Callable[[FloatArray, FloatArray], tuple[float, float]]:
+    """Return the variance that doubt of presence brings, from what each hair adds weighed by its chance."""
+    chances = (presence.before, presence.after)
+    known = [np.maximum(chance, LEAST_CHANCE) for chance in chances]
+
+    def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
+        # What is added if the hair is there for sure; its presence is a chance, alike before and after.
+        pull = [before / known[0], after / known[1]]
+        spread = [float((pull[k] ** 2 * chances[k] * (1 - chances[k])).sum()) for k in (0, 1)]
+        common = float((pull[0] * pull[1] * (presence.both - chances[0] * chances[1])).sum())
+        return max(0.0, MODEL_DOUBT * (spread[0] + common)), max(0.0, MODEL_DOUBT * (spread[1] + common))
+
+    return capture
+
+
+def _looked_at(sides: tuple[Side, Side], presence: Presence) -> tuple[Side, Side]:
+    """Return both visits with each hair weighed by its chance; one traced once is as thick at both."""
+    once = [side.weight == 0 for side in sides]
+    looked = []
+    for k, chance in enumerate((presence.before, presence.after)):
+        own, other = sides[k], sides[1 - k]
+        looked.append(
+            Side(
+                np.where(once[k], other.weight, own.weight) * np.maximum(chance, LEAST_CHANCE),
+                np.where(once[k], other.diameter_um, own.diameter_um),
+                np.where(once[k], other.sigma_um, own.sigma_um),
+                np.where(once[k], other.resolved, own.resolved),
+                0.0,
+            )
+        )
+    return looked[0], looked[1]
 
 
 def _place_side(places: Places, visit: int, chance: FloatArray) -> Side:

@@ -7,31 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln
 
+from densitometry.follow.hints import Appearance, appearance_of, look_for, real_nats, sought_of
+from densitometry.follow.look import Sought
 from densitometry.follow.pairing import ROOT_TO_ROOT, MatchSettings, pair_hairs
 from densitometry.follow.patch import Field, Patch
+from densitometry.follow.presence import Hints
 from densitometry.follow.register import Registration
 from densitometry.model import BoolArray, FloatArray
 
 IntArray = NDArray[np.int64]
-ITERATIONS = 40
-SEEN_HARD, SEEN_FALSE, SEEN_ABSENT = 0.5, 0.02, 0.01
-"""Chance that one picture shows a hair that is hard to see, something that is no hair, and a hair where there
-is none at this visit (a neighbour linked by mistake)."""
-EASY_PRIOR = (0.96, 40.0)
-"""Chance that one picture shows a usual hair, and how many sightings that belief is worth."""
-HARD_PRIOR = (0.05, 20.0)
-"""Share of hairs that are hard to see, alike among those that stay, go and come; its worth in hairs."""
-CHANGE_PRIOR = (5.0, 0.5, 0.5, 0.5)
-"""Places with a hair at both visits, before, after and never; worth as many places."""
-# Classes of places: hair at both visits, before, after (each easy, then hard to see), never.
-IS_BEFORE = np.array([1, 1, 1, 1, 0, 0, 0])
-IS_AFTER = np.array([1, 1, 0, 0, 1, 1, 0])
-IS_EASY = np.array([1, 0, 1, 0, 1, 0, 0], dtype=bool)
-IS_HARD = np.array([0, 1, 0, 1, 0, 1, 0], dtype=bool)
-CHANGE_OF = np.array([0, 0, 1, 1, 2, 2, 3])
-FALSE_CLASS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +45,8 @@ class Places:
         diameter_um, sigma_um: (n, 2) mean of either visit; of the other one where a visit shows none.
         resolved: (n,) most sightings are not below the resolution.
         shared: skin that most pictures of both visits show.
+        hints: what speaks for a hair beyond how often it was seen; None without a look at all pictures.
+        shade_ratio: how many times as dark against the skin hairs are in the later pictures.
     """
 
     place_um: FloatArray
@@ -70,15 +57,8 @@ class Places:
     sigma_um: FloatArray
     resolved: BoolArray
     shared: Field
-
-
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """Chance that a hair is at each place: before, after, and both, each (n,)."""
-
-    before: FloatArray
-    after: FloatArray
-    both: FloatArray
+    hints: Hints | None
+    shade_ratio: float = 1.0
 
 
 def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings | None = None) -> Places:
@@ -90,11 +70,10 @@ def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings |
     """
     captures = [capture for visit in visits for capture in visit]
     which = np.repeat([0, 1], [len(visits[0]), len(visits[1])])
-    sites = captures[0].patch
-    member = np.full((len(sites), len(captures)), -1, dtype=np.int64)
-    member[:, 0] = np.arange(len(sites))
+    known = _Known.of(captures[0].patch, len(captures))
     for number, capture in enumerate(captures[1:], start=1):
-        sites, member = _add(sites, member, number, capture, settings)
+        known = _add(known, number, capture, settings)
+    sites, member = known.sites, known.member
     shared = _mostly_shared(visits)
     cover = np.column_stack([c.shared.contains(sites.root_um) for c in captures])
     seen = (member >= 0) & cover
@@ -103,6 +82,12 @@ def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings |
     weight, resolved = (_column(captures, member, name) for name in ("count_weight", "resolved"))
     counted = kept & (np.nansum(weight, axis=1) > 0)
     diameter, sigma = _by_visit(columns[0], columns[1], which)
+    shades = np.log([look.shade_ratio for look in known.looks])
+    nats = _look_everywhere(known, captures, cover & counted[:, None])
+    hints = Hints(
+        np.column_stack([_mean_known(nats[:, which == v]) for v in (0, 1)])[counted],
+        known.real_nats[counted],
+    )
     return Places(
         place_um=sites.root_um[counted],
         seen=np.column_stack([seen[:, which == v].sum(axis=1) for v in (0, 1)])[counted],
@@ -112,69 +97,46 @@ def gather_places(visits: Sequence[Sequence[Capture]], settings: MatchSettings |
         sigma_um=sigma[counted],
         resolved=np.nanmean(resolved[counted], axis=1) >= 0.5,  # noqa: PLR2004 (most)
         shared=shared,
+        hints=None if any(c.patch.look is None for c in captures) else hints,
+        shade_ratio=float(np.exp(shades[which == 1].mean() - shades[which == 0].mean())),
     )
 
 
-def presence_of(seen: IntArray, could: IntArray) -> Presence:
-    """Return how likely a hair is at each place at either visit, from how often it was seen.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Places known so far, n of them.
 
-    A mixture of places with a hair at both visits, at one, or at none, of hairs easy and hard to see; the
-    shares of the classes and the chance to see an easy hair come from the places themselves.
-
-    Args:
-        seen: (n, 2) pictures of either visit that show a hair.
-        could: (n, 2) pictures of either visit that could.
-
-    Source: Dempster, Laird & Rubin 1977, doi:10.1111/j.2517-6161.1977.tb01600.x.
+    Attributes:
+        sites: a hair at each, on the reference's skin and lying as there.
+        sought: the same with its shade, as it would look in the reference picture.
+        member: (n, captures) its row in each picture, -1 where there is none.
+        looks: how hairs look in each picture against the reference.
+        real_nats: (n,) summed over the sightings: log odds that the hair grows here.
     """
-    change = np.array(CHANGE_PRIOR) / sum(CHANGE_PRIOR)
-    easy, hard = EASY_PRIOR[0], HARD_PRIOR[0]
-    chance = np.zeros((len(seen), len(CHANGE_OF)))
-    for _ in range(ITERATIONS):
-        rates = _rates(easy)
-        share = change[CHANGE_OF] * np.where(IS_EASY, 1 - hard, np.where(IS_HARD, hard, 1.0))
-        log_chance = np.log(share) + _log_binomial(seen[:, None, :], could[:, None, :], rates).sum(axis=2)
-        missed = np.exp(_log_binomial(np.zeros_like(seen)[:, None, :], could[:, None, :], rates).sum(axis=2))
-        # A place that no picture shows is not in the list.
-        log_chance -= np.log1p(-np.minimum(missed, 1 - 1e-9))
-        chance = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
-        chance /= chance.sum(axis=1, keepdims=True)
-        among = np.bincount(CHANGE_OF, chance.sum(axis=0)) + np.array(CHANGE_PRIOR)
-        change = among / among.sum()
-        n_easy, n_hard = float(chance[:, IS_EASY].sum()), float(chance[:, IS_HARD].sum())
-        hard = (n_hard + HARD_PRIOR[0] * HARD_PRIOR[1]) / (n_easy + n_hard + HARD_PRIOR[1])
-        hits, tries = EASY_PRIOR[0] * EASY_PRIOR[1], EASY_PRIOR[1]
-        for visit, there in enumerate((IS_BEFORE, IS_AFTER)):
-            weight = chance[:, IS_EASY & (there == 1)].sum(axis=1)
-            hits, tries = hits + float(weight @ seen[:, visit]), tries + float(weight @ could[:, visit])
-        easy = hits / tries
-    return Presence(chance @ IS_BEFORE, chance @ IS_AFTER, chance @ (IS_BEFORE * IS_AFTER))
+
+    sites: Patch
+    sought: Sought
+    member: IntArray
+    looks: tuple[Appearance, ...]
+    real_nats: FloatArray
+
+    @staticmethod
+    def of(reference: Patch, n_captures: int) -> _Known:
+        """Return the places of the reference picture."""
+        member = np.full((len(reference), n_captures), -1, dtype=np.int64)
+        member[:, 0] = np.arange(len(reference))
+        return _Known(reference, sought_of(reference), member, (Appearance(),), real_nats(reference))
 
 
-def _rates(easy: float) -> FloatArray:
-    """Return the chance that one picture of either visit shows a hair at a place of each class, (7, 2)."""
-    shown = np.where(IS_EASY, easy, SEEN_HARD)
-    rates = np.column_stack([np.where(there == 1, shown, SEEN_ABSENT) for there in (IS_BEFORE, IS_AFTER)])
-    rates[FALSE_CLASS] = SEEN_FALSE
-    return np.asarray(rates)
-
-
-def _log_binomial(k: IntArray, n: IntArray, rate: FloatArray) -> FloatArray:
-    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
-    return np.asarray(ways + k * np.log(rate) + (n - k) * np.log1p(-rate))
-
-
-def _add(
-    sites: Patch, member: IntArray, number: int, capture: Capture, settings: MatchSettings | None
-) -> tuple[Patch, IntArray]:
+def _add(known: _Known, number: int, capture: Capture, settings: MatchSettings | None) -> _Known:
     """Link one more picture to the places known so far; hairs without a place make new ones."""
-    registration, patch = capture.registration, capture.patch
+    registration, patch, sites = capture.registration, capture.patch, known.sites
     assert registration is not None  # noqa: S101 (only the reference has none)
     deformation, alike = registration.deformation, registration.matched
     assert deformation is not None  # noqa: S101
     assert alike is not None  # noqa: S101
     pairing = pair_hairs(sites, patch, deformation, alike, settings)
-    member = member.copy()
+    member = known.member.copy()
     member[pairing.rows[:, 0], number] = pairing.rows[:, 1]
     root, tip = deformation.inverse(patch.root_um), deformation.inverse(patch.far_end_um)
     usual = pairing.ends == ROOT_TO_ROOT
@@ -183,15 +145,47 @@ def _add(
     places = sites.root_um.copy()
     places[at] += (root[hair] - places[at]) / count
     new = np.setdiff1d(np.arange(len(patch)), pairing.rows[:, 1])
-    more = replace(
-        patch.take(new),
-        root_um=root[new],
-        tip_um=tip[new],
-        direction_rad=patch.direction_rad[new] - (registration.turn_rad or 0.0),
-    )
+    here = sought_of(patch)
+    look = appearance_of(known.sought, here, pairing.rows[usual])
+    direction = patch.direction_rad[new] - look.turn_rad
+    more = replace(patch.take(new), root_um=root[new], tip_um=tip[new], direction_rad=direction)
     fresh = np.full((len(new), member.shape[1]), -1, dtype=np.int64)
     fresh[:, number] = new
-    return replace(sites, root_um=places).joined(more), np.vstack([member, fresh])
+    lie = real_nats(patch)
+    real = known.real_nats.copy()
+    real[pairing.rows[:, 0]] += lie[pairing.rows[:, 1]]
+    joined = replace(sites, root_um=places).joined(more)
+    sought = Sought(
+        joined.root_um,
+        joined.direction_rad,
+        joined.diameter_um,
+        joined.length_um,
+        np.append(known.sought.shade, here.shade[new] / look.shade_ratio),
+    )
+    return _Known(
+        joined, sought, np.vstack([member, fresh]), (*known.looks, look), np.append(real, lie[new])
+    )
+
+
+def _look_everywhere(known: _Known, captures: Sequence[Capture], wanted: BoolArray) -> FloatArray:
+    """Look again for every wanted place in every picture without a trace there, (n, captures) [nats].
+
+    NaN where there was nothing to look for.
+    """
+    nats = np.full(wanted.shape, np.nan)
+    for number, (capture, look) in enumerate(zip(captures, known.looks, strict=True)):
+        rows = np.flatnonzero(wanted[:, number] & (known.member[:, number] < 0))
+        root = known.sites.root_um[rows]
+        if capture.registration is not None and capture.registration.deformation is not None:
+            root = capture.registration.deformation(root)
+        nats[rows, number] = look_for(capture.patch, known.sought, rows, root, look)
+    return nats
+
+
+def _mean_known(values: FloatArray) -> FloatArray:
+    """Return the mean over the known values of each row, 0 where there is none."""
+    known = np.isfinite(values)
+    return np.asarray(np.where(known, values, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _mostly_shared(visits: Sequence[Sequence[Capture]]) -> Field:

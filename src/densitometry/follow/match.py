@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,14 +10,18 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import cdist
 
 from densitometry.follow.constellation import OPENING_LINK_UM, mutual_nearest
+from densitometry.follow.deformation import Deformation
+from densitometry.follow.hints import appearance_of, look_for, real_nats, sought_of
 from densitometry.follow.pairing import TIP_TO_ROOT, MatchSettings, pair_hairs
 from densitometry.follow.patch import Patch
+from densitometry.follow.presence import Hints, Presence, presence_of
 from densitometry.follow.register import Registration
 from densitometry.model import BoolArray, FloatArray
 
 IntArray = NDArray[np.int64]
 MATCHED, GAINED, LOST, UNCERTAIN = "matched", "gained", "lost", "uncertain"
 STATUSES = (MATCHED, GAINED, LOST, UNCERTAIN)
+MORE_LIKELY_THAN_NOT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,9 @@ class Links:
         place_um: (n, 2) place on the baseline's skin.
         shared: (n,) lies on the skin that both pictures show; only these enter a change.
         opening: (n,) number of the follicular opening of the place, counted over both visits.
+        presence: chance that a hair is there, before and after; None where no second look was possible: then
+            a hair is there where it was traced.
+        shade_ratio: how many times as dark against the skin matched hairs are at the follow-up (median).
     """
 
     baseline: IntArray
@@ -41,6 +48,8 @@ class Links:
     place_um: FloatArray
     shared: BoolArray
     opening: IntArray
+    presence: Presence | None = None
+    shade_ratio: float = 1.0
 
     def count(self, status: str) -> int:
         """Return how many rows have `status`."""
@@ -52,7 +61,9 @@ def link_hairs(
 ) -> Links:
     """Link the hairs of two pictures of one skin; an assignment over the whole picture decides.
 
-    Hairs outside the shared skin appear only when matched. A refused registration gives no rows.
+    Hairs outside the shared skin appear only when matched. A hair without a partner is lost or gained where a
+    second look at the other picture makes that more likely than not, else uncertain. A refused registration
+    gives no rows.
 
     Args:
         baseline: the earlier patch.
@@ -91,7 +102,38 @@ def link_hairs(
         places.append(back[b])
     order = sorted(range(len(rows)), key=lambda k: (rows[k][0] < 0, rows[k][0], rows[k][1]))
     place = np.array([places[k] for k in order]).reshape(-1, 2)
-    return _links([rows[k] for k in order], place, shared.contains(place))
+    links = _links([rows[k] for k in order], place, shared.contains(place))
+    if baseline.look is None or followup.look is None:
+        return links
+    return _looked_again(links, baseline, followup, deformation)
+
+
+def _looked_again(links: Links, baseline: Patch, followup: Patch, deformation: Deformation) -> Links:
+    """Return the links with the chance of a hair at either visit, and unlikely changes called uncertain."""
+    patches = (baseline, followup)
+    sought = tuple(sought_of(patch) for patch in patches)
+    alike = links.status == MATCHED
+    rows = np.column_stack([links.baseline[alike], links.followup[alike]])
+    seen = np.column_stack([links.baseline >= 0, links.followup >= 0])
+    nats = np.zeros(seen.shape)
+    ratio = appearance_of(sought[0], sought[1], rows).shade_ratio
+    for there, here in ((1, 0), (0, 1)):
+        alone = ~seen[:, there]
+        own = (links.baseline, links.followup)[here][alone]
+        root = patches[here].root_um[own]
+        root = deformation(root) if there else deformation.inverse(root)
+        change = appearance_of(sought[here], sought[there], rows[:, [here, there]])
+        nats[alone, there] = look_for(patches[there], sought[here], own, root, change)
+    lie = [real_nats(patch) for patch in patches]
+    real = np.zeros(len(seen))
+    for nats_of, own in zip(lie, (links.baseline, links.followup), strict=True):
+        real[own >= 0] += nats_of[own[own >= 0]]
+    found = presence_of(seen.astype(np.int64), np.ones(seen.shape, np.int64), Hints(nats, real))
+    status = links.status.copy()
+    for change_of, chance, other in ((LOST, found.before, found.after), (GAINED, found.after, found.before)):
+        unlikely = chance - np.minimum(other, chance) < MORE_LIKELY_THAN_NOT
+        status[(status == change_of) & unlikely] = UNCERTAIN
+    return replace(links, status=status, presence=found, shade_ratio=ratio)
 
 
 def openings_at(place_um: FloatArray) -> IntArray:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from densitometry.errors import InputLayoutError
+from densitometry.follow.look import Look, look_of
 from densitometry.model import BoolArray, FloatArray, ScaledImage
 from densitometry.units import UM2_PER_CM2
 
@@ -139,6 +140,7 @@ class Patch:
         errors: how often the tracer errs.
         tip_um: (N, 2) other end [µm], NaN where it is not in the picture; None: known of no hair.
         swap_chance: (N,) chance that the root is at that other end; None: as for sure roots.
+        look: what a second look at the picture needs; None where only the table of hairs is known.
     """
 
     hair_id: IntArray
@@ -158,6 +160,7 @@ class Patch:
     errors: DetectionErrors = DetectionErrors()
     tip_um: FloatArray | None = None
     swap_chance: FloatArray | None = None
+    look: Look | None = None
 
     def __post_init__(self) -> None:
         n = len(self.hair_id)
@@ -263,6 +266,9 @@ def patch_of(analysis: MeasuredPicture, errors: DetectionErrors | None = None) -
         errors=errors or DetectionErrors(),
         tip_um=np.column_stack([_floats(rows, "tip_x_um"), _floats(rows, "tip_y_um")]).reshape(-1, 2),
         swap_chance=np.where(rows["root_sure"], SURE_ROOT_SWAPPED, UNSURE_ROOT_SWAPPED),
+        look=look_of(
+            analysis.image, lines, _floats(rows, "diameter_um"), rows["hair_id"].to_numpy(np.int64)
+        ),
     )
 
 

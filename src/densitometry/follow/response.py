@@ -128,6 +128,8 @@ class Circumstances:
 
 
 LARGEST_SCALE_STEP = 1.15
+LARGEST_SHADE_RATIO = 1.5
+"""The same hairs differ by up to 1.1 between simulated visits in other light; dyed fair or grey ones by 4 to 12."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,10 @@ def _guard(
         detectable = circumstances.detectable_um
         if detectable is None or change.cutoff_um < detectable or settings.endpoint != "terminal_density":
             differences.append(f"pixels {100 * (step - 1):.0f} % coarser")
+    if max(change.shade_ratio, 1 / change.shade_ratio) > LARGEST_SHADE_RATIO:
+        times = max(change.shade_ratio, 1 / change.shade_ratio)
+        more = "more" if change.shade_ratio > 1 else "less"
+        differences.append(f"the same hairs stand out {times:.1f} times {more} from the skin: dyed or faded")
     if differences:
         return undetermined("protocol_changed", detail=", ".join(differences))
     if circumstances.too_early:

@@ -113,7 +113,7 @@ def shoot_series(settings: SeriesSettings, rng: np.random.Generator) -> Iterator
             showing = _cycle(showing, settings.turnover, wanted, rng)
         scene, follicles, thickening = _visit_scene(spot, settings, visit, showing, rng)
         diameters = np.array([shaft.d_um for shaft in spot.shafts], float) * thickening
-        camera = _camera(settings.scene.camera, rng)
+        camera = another_day(settings.scene.camera, rng)
         other_device = settings.last_um_per_px if visit == settings.visits - 1 else None
         um_per_px = other_device or settings.scene.um_per_px
         for run in range(1, settings.replicates + 1):
@@ -189,13 +189,13 @@ def _shoot(
     placed, kept = next_scene(scene, SceneChange(lie_sd_rad=RUN_LIE_SD_RAD), rng, mapping)
     size = (round(field[0] / um_per_px), round(field[1] / um_per_px))
     own = replace(settings.scene, size_px=size, um_per_px=um_per_px, camera=camera)
-    placed = replace(placed, settings=own, loose=_strewn(placed.loose, field, rng))
+    placed = replace(placed, settings=own, loose=strewn(placed.loose, field, rng))
     view = View(um_per_px, size, (field[0] / 2, field[1] / 2))
     phantom = render_scene(placed, rng=rng, view=view)
-    return phantom, kept[_shafts_of(phantom, placed, view)]
+    return phantom, kept[shafts_of(phantom, placed, view)]
 
 
-def _camera(camera: CameraSettings, rng: np.random.Generator) -> CameraSettings:
+def another_day(camera: CameraSettings, rng: np.random.Generator) -> CameraSettings:
     """Return the camera in the light of another day."""
     tint = np.exp(rng.normal(0, LIGHT_SD, 3))
     red, green, blue = (float(part * factor) for part, factor in zip(camera.light, tint, strict=True))
@@ -207,7 +207,7 @@ def _camera(camera: CameraSettings, rng: np.random.Generator) -> CameraSettings:
     )
 
 
-def _strewn(
+def strewn(
     pieces: tuple[Shaft, ...], field_um: tuple[float, float], rng: np.random.Generator
 ) -> tuple[Shaft, ...]:
     """Return cut pieces lying elsewhere: they are not of this skin and never stay."""
@@ -217,7 +217,7 @@ def _strewn(
     )
 
 
-def _shafts_of(phantom: Phantom, scene: Scene, view: View) -> NDArray[np.int64]:
+def shafts_of(phantom: Phantom, scene: Scene, view: View) -> NDArray[np.int64]:
     """Return the index of the shaft that each hair of a picture is; both are in one order."""
     to_px = view.matrix()
     roots = np.array([shaft.line_um[0] for shaft in scene.shafts]).reshape(-1, 2) @ to_px[:, :2].T
