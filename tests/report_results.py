@@ -11,11 +11,9 @@ import numpy as np
 import pandas as pd
 
 from densitometry.report import changes, results
-from densitometry.report.canvas import encode_png
-from densitometry.report.fates import FateDrawing, Panel, draw_fates
+from densitometry.report.canvas import encode_jpeg, encode_png
 from densitometry.schema import HAIRS, SUMMARY_SCHEMA, column_names, dtypes
 from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_IMAGES, VISIT_MEASURES, VISITS
-from densitometry.settings import ReportSettings
 
 WIDTH_PX, HEIGHT_PX, UM_PER_PX = 96, 72, 10.0
 N_HAIRS = 6
@@ -228,10 +226,5 @@ def _write_change(
     }
     changes.write_comparison(folder, record, pd.DataFrame(links))
     if pictures:
-        drawings = [
-            FateDrawing(line, np.full(len(line), 4.0), fate)
-            for line, fate in zip(_lines(picture_px), FATES, strict=True)
-        ]
-        panels = [Panel(title, _pixels(picture_px), drawings) for title in ("baseline", "follow-up")]
-        drawn = draw_fates(panels, "improved", {}, UM_PER_PX, ReportSettings(overlay_width_px=200))
-        (folder / "overlay.png").write_bytes(encode_png(drawn))
+        for name in ("baseline.jpg", "followup.jpg"):
+            (folder / name).write_bytes(encode_jpeg(_pixels(picture_px), 90))

@@ -152,7 +152,7 @@ def test_blinking_starts_and_stops(chrome, pages):
 def test_a_hair_tells_its_diameters_when_pointed_at_and_by_key(chrome, pages):
     chrome.open(pages / "sub-01.html")
     chrome.ask(f"{STAGE}.scrollIntoView()")
-    hair = ".before .hair.matched .hit"
+    hair = ".before .hair.matched .line"
     place = chrome.ask(
         f"(p => {{ const q = p.getPointAtLength(p.getTotalLength() / 2).matrixTransform(p.getScreenCTM());"
         f" return [q.x, q.y]; }})(document.querySelector('{hair}'))"
@@ -180,11 +180,13 @@ def test_zoom_and_move_and_back(chrome, pages):
     assert float(chrome.ask(f"{STAGE}.dataset.zoom")) == 1
 
 
-def test_marks_can_be_hidden(chrome, pages):
+def test_the_hairs_can_be_hidden_and_leave_the_plain_pictures(chrome, pages):
     chrome.open(pages / "sub-01.html")
+    shown = "getComputedStyle(document.querySelector('.hair .line')).visibility"
+    assert chrome.ask(shown) == "visible"
     chrome.ask("document.querySelector('[data-act=marks]').click()")
-    shown = "getComputedStyle(document.querySelector('.hair .mark')).visibility"
     assert chrome.ask(shown) == "hidden"
+    assert chrome.ask("document.querySelector('[data-act=marks]').getAttribute('aria-pressed')") == "false"
 
 
 def test_without_script_both_pictures_stand_still_side_by_side(chrome, pages):
@@ -225,9 +227,13 @@ def test_dots_of_the_study_open_the_reports(chrome, pages):
 
 
 def test_the_first_paint_is_quick(chrome, pages):
-    chrome.open(pages / "sub-01.html")
-    paint = "performance.getEntriesByType('paint').map(e => e.startTime)[0] || 0"
-    assert chrome.ask(paint) < 1000
+    """Best of three: other work on the machine may slow one down, nothing makes one faster."""
+    paint = "performance.getEntriesByType('paint').map(e => e.startTime)[0] || 1e9"
+    times = []
+    for _ in range(3):
+        chrome.open(pages / "sub-01.html")
+        times.append(chrome.ask(paint))
+    assert min(times) < 1000
 
 
 def _pages(path: Path) -> list[bytes]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from densitometry.report import changes
 from densitometry.schema import HAIRS, column_names
 from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_HAIRS, STUDY_IMAGES, VISITS
 
@@ -126,7 +127,7 @@ def test_visits_are_means_of_their_runs(small_results):
         assert visit.density_per_cm2_low <= visit.density_per_cm2 <= visit.density_per_cm2_high
 
 
-def test_changes_compare_each_visit_with_the_baseline(small_results):
+def test_changes_compare_each_visit_with_the_baseline(small_study, small_results):
     found = row(small_results, "change.tsv", session="w12")
     assert (found["baseline_session"], found["day"]) == ("w00", 84)
     assert (found["n_baseline"], found["n_followup"]) == (2, 2)
@@ -139,7 +140,12 @@ def test_changes_compare_each_visit_with_the_baseline(small_results):
     assert record["verdict"] == found["verdict"]
     assert record["density_change_pct"]["value"] == pytest.approx(found["density_change_pct"], abs=1e-4)
     assert (folder / "links.csv").is_file()
-    assert (folder / "overlay.png").is_file()
+    assert {path.name for path in folder.iterdir()} == changes.COMPARISON_NAMES
+    plain = cv2.imread(str(folder / "baseline.jpg")).astype(float)
+    taken = cv2.imread(str(small_study / f"sub-01/ses-w00/trich/{FIRST}.png")).astype(float)
+    assert np.abs(plain - taken).mean() < 4
+    laid = cv2.imread(str(folder / "followup.jpg"))
+    assert laid.shape == plain.shape
 
 
 def test_repeatability_is_pooled_over_the_replicates(small_results):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import html
 import re
 import shutil
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 
 from densitometry.errors import OutputError, StudyKeyError
+from densitometry.report.canvas import encode_jpeg
 from densitometry.report.page import build_reports
 from densitometry.report.page.axes import Scale, ticks
 from densitometry.report.page.build import file_name
 from densitometry.report.page.load import folder_inside, person_of, read_output
 from densitometry.report.page.markup import Markup, escape, name_of, shortened, tag
-from densitometry.report.page.person import PAGE_BYTES, shown_visit
-from densitometry.report.page.pictures import embed, panels_of
+from densitometry.report.page.person import shown_visit
+from densitometry.report.page.pictures import PAGE_BYTES, Album, data_uri, picture_of
 from densitometry.report.page.sentences import sentence
 from densitometry.report.page.texts import ENGLISH, Texts
 from densitometry.report.page.timeline import courses_of
@@ -168,9 +170,21 @@ def test_hairs_are_told_apart_by_shape_and_word(built):
 def test_six_visits_of_two_sites_stay_within_the_size(make_results, tmp_path):
     sessions = [f"w{week:02d}" for week in range(0, 72, 12)]
     out = make_results(tmp_path / "out", people=["01"], sessions=sessions, picture_px=(320, 240))
+    grain = np.random.default_rng(3).integers(0, 256, (1000, 1400, 3)).astype(np.uint8)
+    for path in out.rglob("*.jpg"):
+        path.write_bytes(encode_jpeg(grain, 95))
+    started = time.process_time()
     build_reports(out)
-    assert (out / "sub-01.html").stat().st_size < PAGE_BYTES
+    assert time.process_time() - started < 10
+    assert 0.5 * PAGE_BYTES < (out / "sub-01.html").stat().st_size <= PAGE_BYTES
     assert _page(out).count("data:image/jpeg") == 20
+
+
+def test_slots_of_pictures_cannot_come_from_a_text():
+    assert "\0" not in escape("\0007\0")
+    album = Album()
+    slot = album.add(np.zeros((8, 8, 3), np.uint8)).slot
+    assert album.fill(Markup(f"<p>{slot}</p>")).startswith("<p>data:image/jpeg;base64,")
 
 
 def test_growing_and_resting_hairs_are_shown_where_there_are_any(make_results, tmp_path, built):
@@ -188,15 +202,14 @@ def test_growing_and_resting_hairs_are_shown_where_there_are_any(make_results, t
 def test_a_picture_is_made_to_fit_its_limit():
     noisy = np.random.default_rng(1).integers(0, 256, (900, 1200, 3)).astype(np.uint8)
     limit = 100_000
-    found = embed(noisy, limit)
-    assert len(found.uri) < limit * 1.4
-    assert found.width_px < 1000
-    assert found == embed(noisy, limit)
+    found = data_uri(noisy, limit)
+    assert 0.4 * limit < len(found) < limit * 1.4
+    assert found == data_uri(noisy, limit)
 
 
 def test_an_overlay_of_another_layout_is_not_cut():
-    assert panels_of(np.zeros((300, 501, 3), np.uint8), 100, 80) is None
-    assert panels_of(np.zeros((30, 212, 3), np.uint8), 100, 80) is None
+    assert picture_of(np.zeros((300, 501, 3), np.uint8), 100, 80).shape == (300, 501, 3)
+    assert picture_of(np.zeros((200, 200, 3), np.uint8), 100, 80).shape == (160, 200, 3)
 
 
 @pytest.mark.parametrize("column", ["participant", "site", "session"])
@@ -284,7 +297,7 @@ def test_all_rejected_says_so(make_results, tmp_path):
 
 
 def test_pictures_missing_at_report_time_are_said(own):
-    for path in own.rglob("overlay.png"):
+    for path in [*own.rglob("overlay.png"), *own.rglob("*.jpg")]:
         path.unlink()
     build_reports(own)
     assert "The pictures that belong here are not in the results" in _text(_page(own))

@@ -19,10 +19,9 @@ from densitometry import follow
 from densitometry._version import __version__
 from densitometry.batch import Outcome, row_of
 from densitometry.comparison import follow_settings, record_of
-from densitometry.comparison_overlay import overlay_of
+from densitometry.comparison_overlay import write_pictures
 from densitometry.errors import DensitometryError
 from densitometry.report import changes, images, results
-from densitometry.report.canvas import encode_png
 from densitometry.report.folders import not_writable, whole_folder, write_whole_file
 from densitometry.schema import Column, column_names, dtypes
 from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_HAIRS, STUDY_IMAGES, VISITS
@@ -227,8 +226,7 @@ def _write_change(plan: Plan, item: Followed) -> None:
         if plan.job.overlay:
             primary = comparison.primary
             here, there = item.baselines[primary.baseline], item.followups[primary.followup]
-            drawn = overlay_of(comparison, _load(plan, here.picture), _load(plan, there.picture))
-            (partial / results.OVERLAY_NAME).write_bytes(encode_png(drawn))
+            write_pictures(partial, comparison, _load(plan, here.picture), _load(plan, there.picture))
         record = record_of(comparison, plan.job.recipe)
         names = [[seen.picture.stem for seen in visit] for visit in (item.baselines, item.followups)]
         record["baseline"], record["followup"] = names

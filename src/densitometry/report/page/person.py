@@ -10,6 +10,7 @@ from densitometry.report.page.axes import figure
 from densitometry.report.page.hairs import change_folder, followed_diameters, hairs_of_visits
 from densitometry.report.page.load import Capture, Output, Person, Row, Spot
 from densitometry.report.page.markup import Markup, join, name_of, plain, tag
+from densitometry.report.page.pictures import Album
 from densitometry.report.page.sentences import (
     MEASURE_OF,
     amount_of,
@@ -26,13 +27,6 @@ from densitometry.report.page.viewer import Viewer, fates_sentence
 
 _GROWTH_PLACE = 5
 LIGHTS = ("accept", "warn", "reject")
-PAGE_BYTES = 6_000_000
-"""Size of a page that is aimed at [bytes]."""
-
-_BYTES_BESIDE_PICTURES = 700_000
-_BASE64_SHARE = 0.74
-_MOST_PICTURE_BYTES = 260_000
-_LEAST_PICTURE_BYTES = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +50,8 @@ class Page:
 
 def person_page(output: Output, person: Person, name_of_agent: Callable[[str], str], texts: Texts) -> Markup:
     """Return the whole HTML page of a participant."""
-    page = Page(
-        output, person, name_of_agent, texts, Viewer(output.folder, picture_bytes(person.spots), texts)
-    )
+    album = Album()
+    page = Page(output, person, name_of_agent, texts, Viewer(output.folder, album, texts))
     sections = [
         ("at_a_glance", _glance(page)),
         ("over_time", _over_time(page)),
@@ -76,14 +69,7 @@ def person_page(output: Output, person: Person, name_of_agent: Callable[[str], s
     title = texts.say("title_person", participant=name_of(person.label))
     notices = (*output.notices, *person.notices)
     head = texts.word("title_person", participant=plain(person.label))
-    return frame.page(head, title, notices, sections, texts, group_link=True)
-
-
-def picture_bytes(spots: Sequence[Spot]) -> int:
-    """Return how large one embedded picture may be, so that the page stays within its size."""
-    pictures = sum(max(1, 2 * len(spot.later)) for spot in spots)
-    each = (PAGE_BYTES - _BYTES_BESIDE_PICTURES) * _BASE64_SHARE / max(1, pictures)
-    return int(min(_MOST_PICTURE_BYTES, max(_LEAST_PICTURE_BYTES, each)))
+    return album.fill(frame.page(head, title, notices, sections, texts, group_link=True))
 
 
 def light(captures: Sequence[Capture], session: str) -> str:

@@ -117,7 +117,7 @@ _PICTURES = {
     "zoom_reset": "Whole picture",
     "hair_next": "Next hair",
     "hair_previous": "Previous hair",
-    "show_marks": "Marks",
+    "show_marks": "Hairs",
     "keys": (
         "Keys on the picture: ← → slide, B blink, + − zoom, Shift with arrows move, N and P step through "
         "the hairs."
@@ -127,11 +127,13 @@ _PICTURES = {
     "fate_gained": "only later",
     "fate_lost": "only at the baseline",
     "fate_uncertain": "uncertain",
-    "fate_outside": "outside the shared skin",
+    "fate_outside": "outside the skin that both show",
     "hair_matched": "Hair {number}, followed: {before} µm at {first}, {after} µm at {then}",
     "hair_gained": "Hair {number}, only at {then}: {after} µm",
     "hair_lost": "Hair {number}, only at {first}: {before} µm",
     "hair_uncertain": "Hair {number}, uncertain whether followed",
+    "hair_outside_before": "Hair {number} at {first}, outside the skin that both show: {before} µm",
+    "hair_outside_after": "Hair {number} at {then}, outside the skin that both show: {after} µm",
     "fates": (
         "{matched} hairs followed, {gained} only later, {lost} only at the baseline, {uncertain} uncertain."
     ),
