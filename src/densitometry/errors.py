@@ -116,3 +116,9 @@ class StudyEditError(DensitometryError):
     """A change of a study folder is refused; nothing was changed."""
 
     code = "E207"
+
+
+class ReportError(DensitometryError):
+    """A report cannot be made as asked: a part of the program or a usable catalogue of texts is missing."""
+
+    code = "E301"

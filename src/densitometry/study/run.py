@@ -26,6 +26,7 @@ from densitometry.report.folders import not_writable, whole_folder, write_whole_
 from densitometry.schema import Column, column_names, dtypes
 from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_HAIRS, STUDY_IMAGES, VISITS
 from densitometry.stored import load_analysis, read_hairs
+from densitometry.study.background import write_background
 from densitometry.study.entities import Picture
 from densitometry.study.following import (
     Followed,
@@ -98,6 +99,7 @@ def write_tables(plan: Plan, outcomes: Sequence[Outcome]) -> Tables:
     write_whole_file(out / GROWTH_NAME, results.table_tsv(_table(growth, GROWTH), GROWTH))
     write_whole_file(out / REPEATABILITY_NAME, _repeatability(pooled))
     _write_hairs(plan, seen)
+    write_background(plan.study, out)
     write_whole_file(out / ENVIRONMENT_NAME, json.dumps(environment(), indent=2) + "\n")
     return tables
 

@@ -41,7 +41,7 @@ def drawing(
             "g",
             tag("title", about(hair, visits, texts)),
             *_line(hair.line_px),
-            *_sign(hair.fate, *(int(part) for part in np.rint(hair.line_px[0])), mark),
+            *_sign(hair.fate, round(hair.line_px[0][0]), round(hair.line_px[0][1]), mark),
             class_=f"hair {hair.fate}",
         )
         for hair in hairs
