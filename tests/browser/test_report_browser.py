@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ import pytest
 from densitometry.report.page import build_reports
 
 PAGES = ("sub-01.html", "group.html")
+AXE_THERE = find_spec("axe_playwright_python") is not None
+PAPER_PX = (688, 1016)
+"""A4 without margins of 14 mm, at 96 px an inch."""
+
 WIDTHS = ((1280, 900), (768, 1024), (390, 844))
 # WCAG 2.2 AA: 4.5 for text, 3 for large text and for the parts of controls
 LEAST_CONTRAST = 4.5
@@ -60,6 +65,7 @@ CONTRAST = """(() => {
 NAMELESS = """Array.from(document.querySelectorAll('button,a,input,svg[role],img,summary')).filter(e => !(
   e.getAttribute('aria-label') || e.getAttribute('alt') || e.textContent.trim() ||
   (e.labels && e.labels.length))).map(e => e.outerHTML.slice(0, 80))"""
+AXE = Path(str(find_spec("axe_playwright_python").origin)).with_name("axe.min.js") if AXE_THERE else None
 STAGE = "document.querySelector('.stage')"
 
 
@@ -70,6 +76,48 @@ def test_nothing_is_cut_or_overlaps(chrome, pages, name, width, height):
     assert chrome.ask("document.documentElement.scrollWidth") <= width
     assert chrome.ask(CUT) == []
     assert chrome.ask(OVERLAPPING) == []
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-playwright-python, which ships axe-core, is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_violation(chrome, pages, name, scheme):
+    chrome.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    try:
+        chrome.open(pages / name)
+        chrome.ask("document.querySelectorAll('details').forEach(part => part.open = true)")
+        chrome.ask(AXE.read_text(encoding="utf-8") + "; 0")
+        rules = (
+            "{type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+        )
+        found = chrome.ask(
+            f"axe.run(document, {{runOnly: {rules}}}).then(result => result.violations.map(item => "
+            "[item.id, item.impact, item.nodes.map(node => node.html.slice(0, 120)).slice(0, 3)]))"
+        )
+    finally:
+        chrome.call("Emulation.setEmulatedMedia", features=[])
+    assert found == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_paper_no_figure_is_wider_or_higher_than_a_page(chrome, pages, name):
+    """What is smaller than a page is moved to the next one whole; only what is larger could be cut."""
+    chrome.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        chrome.open(pages / name, *PAPER_PX)
+        chrome.ask("document.querySelectorAll('details').forEach(part => part.open = true)")
+        large = chrome.ask(
+            "Array.from(document.querySelectorAll('figure,.chart,.viewer,svg,img,table')).filter(e => {"
+            " const r = e.getBoundingClientRect(); const table = e.tagName === 'TABLE';"
+            f" return r.width > {PAPER_PX[0]} + 1 || (!table && r.height > {PAPER_PX[1]}) || r.left < -1;"
+            " }).map(e => e.tagName + '.' + e.getAttribute('class'))"
+        )
+        whole = "Array.from(document.querySelectorAll('.chart,.stage,.flow')).map(e => "
+        kept = chrome.ask(whole + "getComputedStyle(e).breakInside)")
+    finally:
+        chrome.call("Emulation.setEmulatedMedia", media="")
+    assert large == []
+    assert set(kept) == {"avoid"}
 
 
 @pytest.mark.parametrize("name", PAGES)

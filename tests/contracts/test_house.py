@@ -87,6 +87,7 @@ TABLES = (
     *(schema.HAIRS, schema.TRACE_PROPERTIES, schema.IMAGES, schema.SUMMARY, schema.LINKS, schema.CHANGE),
     *(schema_study.STUDY_IMAGES, schema_study.STUDY_HAIRS, schema_study.VISITS, schema_study.CHANGES),
     *(schema_study.GROWTH, schema_study.REPEATABILITY),
+    *(schema_study.PEOPLE, schema_study.SESSIONS, schema_study.COURSES),
 )
 
 

@@ -38,11 +38,11 @@ def pdf_of(page: str) -> bytes:
 
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     fetcher = URLFetcher(allowed_protocols=("data",), allow_redirects=False)
-    document = weasyprint.HTML(string=_for_paper(page), base_url=None, url_fetcher=fetcher)
+    document = weasyprint.HTML(string=for_paper(page), base_url=None, url_fetcher=fetcher)
     return bytes(document.write_pdf())
 
 
-def _for_paper(page: str) -> str:
+def for_paper(page: str) -> str:
     """Return a page without script whose drawings carry their own styles: outer ones do not reach them."""
     found = _PALETTE.search(asset("style.css"))
     colours = dict(_VARIABLE.findall(found[1] if found else ""))

@@ -82,7 +82,8 @@ def change_number(value: float, figure: str, texts: Texts, *, signed: bool = Tru
     if not signed and value < 0:
         shown = -shown
     words = f"{shown:{sign}.{digits}f}".replace("-", "−")
-    return number(value, f"{words} {unit or texts.word('unit_points')}")
+    shown_unit = unit or texts.word("unit_points")
+    return number(value, f"{words} {shown_unit}")
 
 
 def value_number(row: Row, name: str, measure: str) -> Markup | None:
