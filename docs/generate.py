@@ -120,11 +120,11 @@ def fhir() -> str:
     lines = [
         "# FHIR",
         "",
-        "`densitometry report OUT --fhir` writes `observations.ndjson`, one FHIR R4B Observation a line, and "
-        "`fhir_codesystem.json`, the CodeSystem they use.",
+        "`densitometry report OUT --fhir` writes `observations.ndjson`, one FHIR R4B Observation a line,",
+        "and `fhir_codesystem.json`, the CodeSystem they use.",
         "",
-        f"System: `{fhir_codes.SYSTEM}`, version {fhir_codes.VERSION}. It names no server. A code never changes "
-        "its meaning. Units are UCUM.",
+        f"System: `{fhir_codes.SYSTEM}`, version {fhir_codes.VERSION}. It names no server.",
+        "A code never changes its meaning. Units are UCUM.",
         "",
     ]
     titles = {
@@ -136,7 +136,8 @@ def fhir() -> str:
     for title, codes in titles.items():
         lines += [f"## {title}", "", "| code | display | UCUM | meaning |", "|---|---|---|---|"]
         lines += [
-            f"| `{item.code}` | {item.display} | {f'`{item.ucum}`' if item.ucum else ''} | {item.definition} |"
+            f"| `{item.code}` | {item.display} | {f'`{item.ucum}`' if item.ucum else ''} | "
+            f"{item.definition} |"
             for item in codes
         ]
         lines.append("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import zlib
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from densitometry.report.page import build_reports
+from densitometry.report.page.pictures import PAGE_BYTES
 
 PAGES = ("sub-01.html", "group.html")
 AXE_THERE = find_spec("axe_playwright_python") is not None
@@ -274,14 +276,20 @@ def test_dots_of_the_study_open_the_reports(chrome, pages):
     assert all((pages / link).is_file() for link in links)
 
 
-def test_the_first_paint_is_quick(chrome, pages):
+def test_the_first_paint_of_the_largest_page_is_quick(chrome, large_page):
     """Best of three: other work on the machine may slow one down, nothing makes one faster."""
-    paint = "performance.getEntriesByType('paint').map(e => e.startTime)[0] || 1e9"
+    size = large_page.stat().st_size
+    assert 0.5 * PAGE_BYTES < size <= PAGE_BYTES
+    paint = (
+        "new Promise(done => new PerformanceObserver(list => done(list.getEntries()[0].startTime))"
+        ".observe({type: 'paint', buffered: true}))"
+    )
     times = []
     for _ in range(3):
-        chrome.open(pages / "sub-01.html")
+        chrome.open(large_page)
         times.append(chrome.ask(paint))
-    assert min(times) < 1000
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(times) < 1000 * busy
 
 
 def _pages(path: Path) -> list[bytes]:

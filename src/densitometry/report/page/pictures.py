@@ -25,7 +25,7 @@ _ROOM_BYTES = 20_000
 _WIDTHS_PX = (1400, 1120, 900, 720, 560, 440, 360)
 _QUALITIES = (85, 72, 58)
 _SURE_TO_FAIL = 2.5
-"""A step of width less than halves the bytes: one this far above the limit is not tried at lower quality."""
+"""Lower quality at most halves the bytes: widths this far above the limit are passed over."""
 
 # no text can hold a NUL: `markup.escape` replaces it
 _SLOT = "\0{number}\0"
@@ -85,13 +85,17 @@ def data_uri(picture: Canvas, most_bytes: int) -> str:
     """
     data = b""
     widths = [width for width in _WIDTHS_PX if width < picture.shape[1]]
+    bytes_per_px = 0.0
     for width in (picture.shape[1], *widths):
         scaled = _narrowed(picture, width)
+        if bytes_per_px * scaled[..., 0].size > _SURE_TO_FAIL * most_bytes:
+            continue
         for quality in _QUALITIES:
             data = encode_jpeg(scaled, quality)
             if len(data) <= most_bytes:
                 return _uri(data)
             if len(data) > _SURE_TO_FAIL * most_bytes:
+                bytes_per_px = len(data) / scaled[..., 0].size
                 break
     return _uri(data)
 
