@@ -19,6 +19,7 @@ UM_PER_PX = "5.5"
 IMAGES = ROOT / "docs/images"
 WIDTH_PX = 960
 MAX_BYTES = 300_000
+MARGIN_PX = 12
 QUALITIES = (82, 70, 55, 40)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 STUDY = ("--visits", "3", "--people", "1", "--site", "vertex", "--replicates", "3", "--seed", "21", "--jpeg")
@@ -32,8 +33,10 @@ SHOWN = {
     # file name → what the page shows of itself, and the width of the window
     "report": ("header,main>section:not(#at_a_glance),#at_a_glance>h2{display:none!important}", 760),
     "timeline": (
-        "header,main>section:not(#over_time),#over_time>h2,details,.note,.charts>:nth-child(n+3)"
-         "{display:none!important}.charts{grid-template-columns:1fr 1fr!important}",
+        (
+            "header,main>section:not(#over_time),#over_time>h2,details,.note,.charts>:nth-child(n+3)"
+            "{display:none!important}.charts{grid-template-columns:1fr 1fr!important}"
+        ),
         960,
     ),
 }
@@ -73,7 +76,7 @@ def report(folder: Path) -> int:
 
 
 def photograph(browser: str, page: Path, width_px: int) -> Image.Image:
-    """Return what a page shows, without the empty margin."""
+    """Return what a page shows, with a narrow margin."""
     picture = page.with_suffix(".png")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     command += [f"--window-size={width_px},1600", f"--screenshot={picture}", page.as_uri()]
@@ -81,7 +84,10 @@ def photograph(browser: str, page: Path, width_px: int) -> Image.Image:
     with Image.open(picture) as taken:
         whole = taken.convert("RGB")
     box = ImageChops.difference(whole, Image.new("RGB", whole.size, whole.getpixel((0, 0)))).getbbox()
-    return whole.crop(box) if box else whole
+    if box is None:
+        return whole
+    left, top, right, bottom = box
+    return whole.crop((left - MARGIN_PX, max(0, top - MARGIN_PX), right + MARGIN_PX, bottom + MARGIN_PX))
 
 
 def keep(picture: Image.Image, name: str) -> None:
