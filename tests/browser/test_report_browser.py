@@ -29,7 +29,7 @@ CUT = """Array.from(document.querySelectorAll('body *')).filter(e => {
 }).map(e => e.tagName + '.' + e.className)"""
 OVERLAPPING = """(() => {
   const found = [];
-  for (const svg of document.querySelectorAll('.chart svg')) {
+  for (const svg of document.querySelectorAll('.chart svg,.flow svg')) {
     const boxes = Array.from(svg.querySelectorAll('text')).map(
       t => [t.textContent, t.getBoundingClientRect()]);
     const whole = svg.getBoundingClientRect();

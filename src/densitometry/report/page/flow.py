@@ -10,10 +10,13 @@ from densitometry.report.page.load import Output, Row
 from densitometry.report.page.markup import Child, Markup, join, number, plain, tag
 from densitometry.report.page.texts import Texts
 
-_WIDTH, _BOX, _HIGH, _GAP, _SIDE = 760.0, 380.0, 44.0, 34.0, 320.0
-_LEFT = 10.0
+_WIDTH, _HIGH, _GAP, _EDGE = 440.0, 38.0, 16.0, 6.0
+_TRUNK, _BRANCH = 28.0, 58.0
 _REASONS_SHOWN = 12
-_LETTERS = 40
+_LETTERS = 42
+_LAST = ("flow_changed", "flow_stable", "flow_undetermined")
+"""What comparisons end in: boxes below each other, with nothing after them."""
+
 _ARROW = 5.0
 
 Step = tuple[str, int, Sequence[tuple[str, int]]]
@@ -54,29 +57,24 @@ def _steps(output: Output) -> list[Step]:
 
 
 def _diagram(steps: Sequence[Step], texts: Texts) -> Markup:
+    """Return boxes from top to bottom along one line; what leaves it hangs on its right."""
     parts: list[Markup] = []
-    y, middle = 8.0, _LEFT + _BOX / 2
-    trunk = steps[:4]
-    for key, count, leaving in trunk:
-        parts += _box(_LEFT, y, _BOX, count, texts.word(key), "flow-on")
-        high = max(_HIGH + _GAP, _GAP / 2 + len(leaving) * (_HIGH + 10.0) + _GAP / 2)
+    y = _EDGE
+    for key, count, leaving in steps:
+        end = key.startswith(_LAST)
+        parts += _box(_EDGE, y, _WIDTH - 2 * _EDGE, count, texts.word(key), "flow-on")
         below = y + _HIGH
-        for number_, (off, gone) in enumerate(leaving):
-            at = below + _GAP / 2 - _HIGH / 2 + number_ * (_HIGH + 10.0)
-            at = max(at, y + 4.0 if number_ == 0 else at)
-            right = _WIDTH - _SIDE - _LEFT
-            parts.append(axes.line(middle, at + _HIGH / 2 + 10, right - 2, at + _HIGH / 2 + 10, "flow-line"))
-            parts.append(_arrow(right, at + _HIGH / 2 + 10, across=True))
-            parts += _box(right, at + 10, _SIDE, gone, texts.word(off), "flow-off")
-        following = y + high
-        parts.append(axes.line(middle, below, middle, following - 2, "flow-line"))
-        parts.append(_arrow(middle, following, across=False))
-        y = following
-    for key, count, _ in steps[4:]:
-        parts += _box(_LEFT, y, _BOX, count, texts.word(key), "flow-on")
-        y += _HIGH + 8.0
+        y = below + (_EDGE if end else _GAP)
+        for off, gone in leaving:
+            parts.append(axes.line(_TRUNK, y + _HIGH / 2, _BRANCH - 2, y + _HIGH / 2, "flow-line"))
+            parts.append(_arrow(_BRANCH, y + _HIGH / 2, across=True))
+            parts += _box(_BRANCH, y, _WIDTH - _EDGE - _BRANCH, gone, texts.word(off), "flow-off")
+            y += _HIGH + _GAP
+        if not end:
+            parts.append(axes.line(_TRUNK, below, _TRUNK, y - 2, "flow-line"))
+            parts.append(_arrow(_TRUNK, y, across=False))
     about = "; ".join(f"{texts.word(key)}: {count}" for key, count, _ in steps)
-    return axes.drawing(texts.word("group_flow"), about, _WIDTH, y + 4.0, *parts)
+    return axes.drawing(texts.word("group_flow"), about, _WIDTH, y, *parts)
 
 
 def _box(x: float, y: float, width: float, count: int, words: str, class_: str) -> list[Markup]:

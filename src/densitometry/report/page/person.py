@@ -90,7 +90,7 @@ def shown_visit(spot: Spot) -> Row | None:
 
 def _glance(page: Page) -> Markup:
     cards = [_card(page, spot) for spot in page.person.spots]
-    note = tag("p", page.texts.say("other_visits"), class_="note")
+    note = tag("p", page.texts.say("other_visits"), class_="note further")
     about = tables.about(page.person.about, page.texts)
     return join(
         [about, tag("div", *cards, class_="cards" if len(cards) <= _CARDS_OF_A_PAGE else "cards many"), note]
