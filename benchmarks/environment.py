@@ -1,6 +1,7 @@
 """The environments of the benchmark: the peers' own packages, and thread pools of one thread for everybody.
 
-The variables do not reach threads that a program starts itself, as this project's network does for several tiles.
+The variables do not reach threads that a program starts itself, as this project's network does for several
+tiles.
 """
 
 from __future__ import annotations

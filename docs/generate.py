@@ -11,6 +11,7 @@ import click
 from densitometry import errors, schema, schema_study
 from densitometry.cli.app import COMMANDS, application
 from densitometry.recipe import STAGES, key_range, load_recipe, shipped_recipes
+from densitometry.report.page import fhir_codes
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTICE = "<!-- Made from the code by `make docs`; edit the definitions, not this page. -->\n\n"
@@ -39,6 +40,7 @@ def pages() -> dict[str, str]:
         "outputs.md": outputs(),
         "recipes.md": recipes(),
         "errors.md": error_codes(),
+        "fhir.md": fhir(),
     }
 
 
@@ -82,6 +84,9 @@ def outputs() -> str:
         ("A study: growth.tsv, and growth in change.json with --days", schema_study.GROWTH),
         ("A study: repeatability.tsv", schema_study.REPEATABILITY),
         ("A study: data_dictionary.tsv", schema_study.DICTIONARY),
+        ("A study: participants.tsv in the results", schema_study.PEOPLE),
+        ("A study: sessions.tsv in the results", schema_study.SESSIONS),
+        ("A study: treatments.tsv in the results", schema_study.COURSES),
     )
     for title, table in tables:
         lines += [f"## {title}", "", "| name | type | unit | meaning |", "|---|---|---|---|"]
@@ -110,6 +115,35 @@ def commands() -> str:
         if command is not None:
             lines += _help(command, context, name, level=2)
     return NOTICE + "\n".join(lines) + "\n"
+
+
+def fhir() -> str:
+    """Return the page of the code system of the FHIR export."""
+    lines = [
+        "# FHIR",
+        "",
+        "`densitometry report OUT --fhir` writes `observations.ndjson`, one FHIR R4B Observation a line,",
+        "and `fhir_codesystem.json`, the CodeSystem they use.",
+        "",
+        f"System: `{fhir_codes.SYSTEM}`, version {fhir_codes.VERSION}. It names no server.",
+        "A code never changes its meaning. Units are UCUM.",
+        "",
+    ]
+    titles = {
+        "Measures of a visit": fhir_codes.MEASURES.values(),
+        "Changes since the baseline": fhir_codes.CHANGES.values(),
+        "Components": fhir_codes.PARTS,
+        "Findings": fhir_codes.FINDINGS,
+    }
+    for title, codes in titles.items():
+        lines += [f"## {title}", "", "| code | display | UCUM | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{item.code}` | {item.display} | {f'`{item.ucum}`' if item.ucum else ''} | "
+            f"{item.definition} |"
+            for item in codes
+        ]
+        lines.append("")
+    return NOTICE + "\n".join(lines)
 
 
 def error_codes() -> str:

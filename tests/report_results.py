@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,23 @@ import numpy as np
 import pandas as pd
 
 from densitometry.report import changes, results
-from densitometry.report.canvas import encode_png
-from densitometry.report.fates import FateDrawing, Panel, draw_fates
+from densitometry.report.canvas import encode_jpeg, encode_png
 from densitometry.schema import HAIRS, SUMMARY_SCHEMA, column_names, dtypes
-from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_IMAGES, VISIT_MEASURES, VISITS
-from densitometry.settings import ReportSettings
+from densitometry.schema_study import (
+    CHANGES,
+    COURSES,
+    GROWTH,
+    PEOPLE,
+    REPEATABILITY,
+    SESSIONS,
+    STUDY_IMAGES,
+    VISIT_MEASURES,
+    VISITS,
+)
 
 WIDTH_PX, HEIGHT_PX, UM_PER_PX = 96, 72, 10.0
 N_HAIRS = 6
+START = date(2026, 1, 12)
 FATES = ("matched", "matched", "matched", "gained", "lost", "uncertain")
 GRAIN = np.random.default_rng(7).integers(-8, 8, (HEIGHT_PX, WIDTH_PX, 3))
 
@@ -60,7 +70,11 @@ def make_results(
                     else:
                         _write_change(out, row, sessions[0], registered, pictures, picture_px)
                     rows.append(row)
+    about, dates, courses = _background(people, sites, sessions)
     for name, table, columns in (
+        ("participants.tsv", about, PEOPLE),
+        ("sessions.tsv", dates, SESSIONS),
+        ("treatments.tsv", courses, COURSES),
         ("images.tsv", images, STUDY_IMAGES),
         ("visits.tsv", visits, VISITS),
         ("change.tsv", rows, CHANGES),
@@ -72,6 +86,28 @@ def make_results(
         (out / name).write_text(results.table_tsv(pd.DataFrame(cells), columns), encoding="utf-8")
     (out / "environment.json").write_text(json.dumps({"version": "0.1.0", "packages": {"numpy": "2.4.6"}}))
     return out
+
+
+def _background(
+    people: Sequence[str], sites: Sequence[str], sessions: Sequence[str]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    about, dates, courses = [], [], []
+    for number, person in enumerate(people):
+        arm = ("active", "control")[number % 2]
+        about.append({"participant": person, "arm": arm, "sex": "f", "age_years": 41.0})
+        for index, session in enumerate(sessions):
+            day = START + timedelta(days=84 * index)
+            dates.append(
+                {"participant": person, "session": session, "date": day.isoformat(), "day": 84 * index}
+            )
+        course = {"participant": person, "sites": sites[0]}
+        names = {"agent": "minoxidil_topical", "agent_name": "minoxidil, topical", "single": False}
+        courses.append({**course, **names, "start": "2026-01-22", "start_day": 10, "note": "at night"})
+        names = {"agent": "botulinum_toxin_a", "agent_name": "botulinum toxin A", "single": True}
+        courses += [
+            {**course, **names, "start_day": day, "dose": 30.0, "unit": "U"} for day in (-400, 70, 154)
+        ]
+    return about, dates, courses
 
 
 def _summary(number: int, status: str, picture_px: tuple[int, int]) -> dict[str, Any]:
@@ -228,10 +264,5 @@ def _write_change(
     }
     changes.write_comparison(folder, record, pd.DataFrame(links))
     if pictures:
-        drawings = [
-            FateDrawing(line, np.full(len(line), 4.0), fate)
-            for line, fate in zip(_lines(picture_px), FATES, strict=True)
-        ]
-        panels = [Panel(title, _pixels(picture_px), drawings) for title in ("baseline", "follow-up")]
-        drawn = draw_fates(panels, "improved", {}, UM_PER_PX, ReportSettings(overlay_width_px=200))
-        (folder / "overlay.png").write_bytes(encode_png(drawn))
+        for name in ("baseline.jpg", "followup.jpg"):
+            (folder / name).write_bytes(encode_jpeg(_pixels(picture_px), 90))

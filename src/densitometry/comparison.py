@@ -13,11 +13,10 @@ import pandas as pd
 from densitometry import follow
 from densitometry._version import __version__
 from densitometry.analysis import Analysis
-from densitometry.comparison_overlay import overlay_of
+from densitometry.comparison_overlay import overlay_of, write_pictures
 from densitometry.errors import InputLayoutError, OutputError
 from densitometry.recipe import Recipe
 from densitometry.report import changes, results
-from densitometry.report.canvas import encode_png
 from densitometry.report.folders import check_replaceable, move_away, whole_folder
 from densitometry.schema_study import GROWTH_MEASURES
 
@@ -67,7 +66,7 @@ class VisitChange:
         return self.baselines[0].recipe
 
     def save(self, folder: str | Path, *, overlay: bool = True, pictures: bool = True) -> Path:
-        """Write change.json, links.csv, overlay.png and a folder for each picture; all or nothing.
+        """Write change.json, links.csv, the pictures and a folder for each picture; all or nothing.
 
         Args:
             folder: new, empty, or of an earlier comparison, which is then replaced.
@@ -92,7 +91,9 @@ class VisitChange:
                     analysis.save(partial / name, overlay=overlay)
                 (partial / RECIPE_NAME).write_text(self._recipe.to_toml(), encoding="utf-8", newline="\n")
             if overlay:
-                (partial / results.OVERLAY_NAME).write_bytes(encode_png(self.overlay()))
+                primary = self.comparison.primary
+                here, there = self.baselines[primary.baseline], self.followups[primary.followup]
+                write_pictures(partial, self.comparison, here, there)
             changes.write_comparison(partial, self.record, self.links)
         return target
 

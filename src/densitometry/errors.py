@@ -144,3 +144,9 @@ class BlindingError(DensitometryError):
     """A blinded copy cannot be made, or its results cannot be put back."""
 
     code = "E210"
+
+
+class ReportError(DensitometryError):
+    """A report cannot be made as asked: a part of the program or a usable catalogue of texts is missing."""
+
+    code = "E301"

@@ -142,6 +142,47 @@ GROWTH: tuple[Column, ...] = (
 )
 """Columns of growth.tsv: phototrichograms, clipped spots pictured again one to three days later."""
 
+PEOPLE: tuple[Column, ...] = (
+    Column("participant", "str", "", "label, without sub-"),
+    Column("sex", "str", "", "f, m or x", nullable=True),
+    Column("age_years", "float64", "years", "age at the first visit", 1, True),
+    Column("centre", "str", "", "clinic that took the pictures", nullable=True),
+    Column("arm", "str", "", "arm of a trial", nullable=True),
+    Column("diagnosis", "str", "", "codes of the diagnoses, joined by +", nullable=True),
+    Column("diagnosis_name", "str", "", "the same in words", nullable=True),
+    Column("baseline_session", "str", "", "the visit that the others are compared with", nullable=True),
+    Column("baseline_rule", "str", "", "how that visit was found, or why none was", nullable=True),
+    Column("note", "str", "", "free text; shown, never interpreted", nullable=True),
+)
+"""Columns of participants.tsv in the results: who was studied."""
+
+SESSIONS: tuple[Column, ...] = (
+    Column("participant", "str", "", "label, without sub-"),
+    Column("session", "str", "", "label of the visit, without ses-"),
+    Column("date", "str", "", "ISO date", nullable=True),
+    _DAY,
+    Column("planned_week", "float64", "weeks", "week of the plan", 1, True),
+    Column("note", "str", "", "free text; shown, never interpreted", nullable=True),
+)
+"""Columns of sessions.tsv in the results: when each visit was."""
+
+COURSES: tuple[Column, ...] = (
+    Column("participant", "str", "", "label, without sub-"),
+    Column("agent", "str", "", "code of the agent"),
+    Column("agent_name", "str", "", "the agent in words, as written where the code is for others"),
+    Column("single", "bool", "", "true for one session (an injection, a transplant), false for a course"),
+    Column("start", "str", "", "first day as recorded: ISO date or day", nullable=True),
+    Column("end", "str", "", "last day as recorded; empty while it goes on", nullable=True),
+    Column("start_day", "Int64", "", "first day, since the baseline visit", nullable=True),
+    Column("end_day", "Int64", "", "last day, since the baseline visit", nullable=True),
+    Column("dose", "float64", "", "dose in unit", None, True),
+    Column("unit", "str", "", "unit of the dose", nullable=True),
+    Column("route", "str", "", "code of the route", nullable=True),
+    Column("sites", "str", "", "sites it touches, joined by +; * for all", nullable=True),
+    Column("note", "str", "", "free text; shown, never interpreted", nullable=True),
+)
+"""Columns of treatments.tsv in the results: each course, each single treatment."""
+
 REPEATABILITY: tuple[Column, ...] = (
     Column("figure", "str", "", "the figure of a change it is the error of"),
     Column("sd", "float64", "", "within-visit standard deviation of one picture, on the working scale", 6),

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from densitometry.report.canvas import encode_jpeg
 from densitometry.report.page import build_reports
 
 REQUIRE = "DENSITOMETRY_REQUIRE_BROWSER"
@@ -163,3 +165,18 @@ def pages(results_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = Path(shutil.copytree(results_folder, tmp_path_factory.mktemp("pages") / "out"))
     build_reports(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def large_page(make_results: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a person of six visits and two sites, as large as it may be."""
+    sessions = [f"w{week:02d}" for week in range(0, 72, 12)]
+    out = Path(
+        make_results(
+            tmp_path_factory.mktemp("large") / "out", people=["01"], sessions=sessions, picture_px=(320, 240)
+        )
+    )
+    grain = np.random.default_rng(3).integers(0, 256, (1000, 1400, 3)).astype(np.uint8)
+    for path in out.rglob("*.jpg"):
+        path.write_bytes(encode_jpeg(grain, 95))
+    return build_reports(out).people["01"]

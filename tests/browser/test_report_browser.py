@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from densitometry.report.page import build_reports
+from densitometry.report.page.pictures import PAGE_BYTES
 
 PAGES = ("sub-01.html", "group.html")
+AXE_THERE = find_spec("axe_playwright_python") is not None
+PAPER_PX = (688, 1016)
+"""A4 without margins of 14 mm, at 96 px an inch."""
+
 WIDTHS = ((1280, 900), (768, 1024), (390, 844))
 # WCAG 2.2 AA: 4.5 for text, 3 for large text and for the parts of controls
 LEAST_CONTRAST = 4.5
@@ -22,7 +29,7 @@ CUT = """Array.from(document.querySelectorAll('body *')).filter(e => {
 }).map(e => e.tagName + '.' + e.className)"""
 OVERLAPPING = """(() => {
   const found = [];
-  for (const svg of document.querySelectorAll('.chart svg')) {
+  for (const svg of document.querySelectorAll('.chart svg,.flow svg')) {
     const boxes = Array.from(svg.querySelectorAll('text')).map(
       t => [t.textContent, t.getBoundingClientRect()]);
     const whole = svg.getBoundingClientRect();
@@ -60,6 +67,7 @@ CONTRAST = """(() => {
 NAMELESS = """Array.from(document.querySelectorAll('button,a,input,svg[role],img,summary')).filter(e => !(
   e.getAttribute('aria-label') || e.getAttribute('alt') || e.textContent.trim() ||
   (e.labels && e.labels.length))).map(e => e.outerHTML.slice(0, 80))"""
+AXE = Path(str(find_spec("axe_playwright_python").origin)).with_name("axe.min.js") if AXE_THERE else None
 STAGE = "document.querySelector('.stage')"
 
 
@@ -70,6 +78,48 @@ def test_nothing_is_cut_or_overlaps(chrome, pages, name, width, height):
     assert chrome.ask("document.documentElement.scrollWidth") <= width
     assert chrome.ask(CUT) == []
     assert chrome.ask(OVERLAPPING) == []
+
+
+@pytest.mark.skipif(AXE is None, reason="axe-playwright-python, which ships axe-core, is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_no_violation(chrome, pages, name, scheme):
+    chrome.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    try:
+        chrome.open(pages / name)
+        chrome.ask("document.querySelectorAll('details').forEach(part => part.open = true)")
+        chrome.ask(AXE.read_text(encoding="utf-8") + "; 0")
+        rules = (
+            "{type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}"
+        )
+        found = chrome.ask(
+            f"axe.run(document, {{runOnly: {rules}}}).then(result => result.violations.map(item => "
+            "[item.id, item.impact, item.nodes.map(node => node.html.slice(0, 120)).slice(0, 3)]))"
+        )
+    finally:
+        chrome.call("Emulation.setEmulatedMedia", features=[])
+    assert found == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_paper_no_figure_is_wider_or_higher_than_a_page(chrome, pages, name):
+    """What is smaller than a page is moved to the next one whole; only what is larger could be cut."""
+    chrome.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        chrome.open(pages / name, *PAPER_PX)
+        chrome.ask("document.querySelectorAll('details').forEach(part => part.open = true)")
+        large = chrome.ask(
+            "Array.from(document.querySelectorAll('figure,.chart,.viewer,svg,img,table')).filter(e => {"
+            " const r = e.getBoundingClientRect(); const table = e.tagName === 'TABLE';"
+            f" return r.width > {PAPER_PX[0]} + 1 || (!table && r.height > {PAPER_PX[1]}) || r.left < -1;"
+            " }).map(e => e.tagName + '.' + e.getAttribute('class'))"
+        )
+        whole = "Array.from(document.querySelectorAll('.chart,.stage,.flow')).map(e => "
+        kept = chrome.ask(whole + "getComputedStyle(e).breakInside)")
+    finally:
+        chrome.call("Emulation.setEmulatedMedia", media="")
+    assert large == []
+    assert set(kept) == {"avoid"}
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -152,7 +202,7 @@ def test_blinking_starts_and_stops(chrome, pages):
 def test_a_hair_tells_its_diameters_when_pointed_at_and_by_key(chrome, pages):
     chrome.open(pages / "sub-01.html")
     chrome.ask(f"{STAGE}.scrollIntoView()")
-    hair = ".before .hair.matched .hit"
+    hair = ".before .hair.matched .line"
     place = chrome.ask(
         f"(p => {{ const q = p.getPointAtLength(p.getTotalLength() / 2).matrixTransform(p.getScreenCTM());"
         f" return [q.x, q.y]; }})(document.querySelector('{hair}'))"
@@ -180,11 +230,13 @@ def test_zoom_and_move_and_back(chrome, pages):
     assert float(chrome.ask(f"{STAGE}.dataset.zoom")) == 1
 
 
-def test_marks_can_be_hidden(chrome, pages):
+def test_the_hairs_can_be_hidden_and_leave_the_plain_pictures(chrome, pages):
     chrome.open(pages / "sub-01.html")
+    shown = "getComputedStyle(document.querySelector('.hair .line')).visibility"
+    assert chrome.ask(shown) == "visible"
     chrome.ask("document.querySelector('[data-act=marks]').click()")
-    shown = "getComputedStyle(document.querySelector('.hair .mark')).visibility"
     assert chrome.ask(shown) == "hidden"
+    assert chrome.ask("document.querySelector('[data-act=marks]').getAttribute('aria-pressed')") == "false"
 
 
 def test_without_script_both_pictures_stand_still_side_by_side(chrome, pages):
@@ -224,10 +276,20 @@ def test_dots_of_the_study_open_the_reports(chrome, pages):
     assert all((pages / link).is_file() for link in links)
 
 
-def test_the_first_paint_is_quick(chrome, pages):
-    chrome.open(pages / "sub-01.html")
-    paint = "performance.getEntriesByType('paint').map(e => e.startTime)[0] || 0"
-    assert chrome.ask(paint) < 1000
+def test_the_first_paint_of_the_largest_page_is_quick(chrome, large_page):
+    """Best of three: other work on the machine may slow one down, nothing makes one faster."""
+    size = large_page.stat().st_size
+    assert 0.5 * PAGE_BYTES < size <= PAGE_BYTES
+    paint = (
+        "new Promise(done => new PerformanceObserver(list => done(list.getEntries()[0].startTime))"
+        ".observe({type: 'paint', buffered: true}))"
+    )
+    times = []
+    for _ in range(3):
+        chrome.open(large_page)
+        times.append(chrome.ask(paint))
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(times) < 1000 * busy
 
 
 def _pages(path: Path) -> list[bytes]:

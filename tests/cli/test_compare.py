@@ -18,7 +18,8 @@ from densitometry.schema_study import GROWTH_MEASURES
 
 SIDECAR = ("--scale-from", "sidecar")
 PICTURE = {"traces.geojson", "hairs.csv", "summary.json", "overlay.png"}
-OWN = {"change.json", "links.csv", "overlay.png", "recipe.toml"}
+DRAWN = {"overlay.png", "baseline.jpg", "followup.jpg"}
+OWN = {"change.json", "links.csv", "recipe.toml"} | DRAWN
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -331,7 +332,7 @@ def test_an_earlier_comparison_is_replaced_whole(compared, visits, tmp_path, run
     out = Path(shutil.copytree(compared, tmp_path / "out"))
     pictures = (visits / "before.png", visits / "other.png")
     assert run("compare", *pictures, "--out", out, *SIDECAR, "--no-overlay").code == 0
-    assert {path.name for path in out.iterdir()} == (OWN - {"overlay.png"}) | {"before", "other"}
+    assert {path.name for path in out.iterdir()} == (OWN - DRAWN) | {"before", "other"}
     (out / "before/notes.txt").write_text("mine")
     before = tree(out)
     assert run("compare", *pictures, "--out", out, *SIDECAR).code == 3

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,34 @@ def test_redcap_export_has_a_record_a_visit_and_site_and_its_dictionary(run, out
     names = [line["Variable / Field Name"] for line in lines]
     assert names == list(rows[0])
     assert all(re.fullmatch(r"[a-z][a-z0-9_]{0,99}", name) for name in names)
+
+
+def test_fhir_and_texts_and_pdf_are_options(run, out, tmp_path):
+    catalogue = tmp_path / "de.toml"
+    catalogue.write_text('language = "de"\ngroup_people = "Teilnehmende"\n')
+    finished = run("report", out, "--fhir", "--texts", catalogue, "--json")
+    assert finished.code == 0
+    content = json.loads(finished.out)
+    assert [Path(path).name for path in content["exports"]] == ["observations.ndjson", "fhir_codesystem.json"]
+    assert content["pdfs"] == []
+    assert "Teilnehmende" in (out / "group.html").read_text(encoding="utf-8")
+    catalogue.write_text("nonsense = 1")
+    finished = run("report", out, "--texts", catalogue)
+    assert (finished.code, finished.error_lines[0][:12]) == (3, "error[E301]:")
+
+
+def test_the_english_texts_can_be_had_to_translate(run):
+    finished = run("report", "--english-texts")
+    assert finished.code == 0
+    assert tomllib.loads(finished.out)["language"] == "en"
+
+
+def test_pdf_is_written_beside_the_page(run, out):
+    pytest.importorskip("weasyprint", exc_type=OSError)
+    finished = run("report", out, "--participant", "01", "--pdf")
+    assert finished.code == 0
+    assert str(out / "sub-01.pdf") in finished.out.splitlines()
+    assert (out / "group.pdf").is_file()
 
 
 def _read(path: Path) -> list[dict[str, str]]:

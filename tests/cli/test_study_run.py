@@ -10,8 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from densitometry.report import changes
 from densitometry.schema import HAIRS, column_names, dtypes
-from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_HAIRS, STUDY_IMAGES, VISITS
+from densitometry.schema_study import (
+    CHANGES,
+    COURSES,
+    GROWTH,
+    PEOPLE,
+    REPEATABILITY,
+    SESSIONS,
+    STUDY_HAIRS,
+    STUDY_IMAGES,
+    VISITS,
+)
 from densitometry.stored import read_hairs
 
 PICTURE = {"traces.geojson", "hairs.csv", "summary.json", "overlay.png"}
@@ -23,6 +34,9 @@ TABLES = {
     "change.tsv",
     "repeatability.tsv",
     "growth.tsv",
+    "participants.tsv",
+    "sessions.tsv",
+    "treatments.tsv",
     "recipe.toml",
 }
 FIRST = "sub-01_ses-w00_site-vertex_run-1_trich"
@@ -98,6 +112,9 @@ def test_every_picture_has_its_folder_and_every_table_its_columns(small_results)
         ("change.tsv", CHANGES),
         ("repeatability.tsv", REPEATABILITY),
         ("growth.tsv", GROWTH),
+        ("participants.tsv", PEOPLE),
+        ("sessions.tsv", SESSIONS),
+        ("treatments.tsv", COURSES),
     ):
         assert list(table(small_results, name).columns) == column_names(columns)
     hairs = pd.read_parquet(small_results / "hairs.parquet")
@@ -128,7 +145,7 @@ def test_visits_are_means_of_their_runs(small_results):
         assert visit.density_per_cm2_low <= visit.density_per_cm2 <= visit.density_per_cm2_high
 
 
-def test_changes_compare_each_visit_with_the_baseline(small_results):
+def test_changes_compare_each_visit_with_the_baseline(small_study, small_results):
     found = row(small_results, "change.tsv", session="w12")
     assert (found["baseline_session"], found["day"]) == ("w00", 84)
     assert (found["n_baseline"], found["n_followup"]) == (2, 2)
@@ -141,7 +158,12 @@ def test_changes_compare_each_visit_with_the_baseline(small_results):
     assert record["verdict"] == found["verdict"]
     assert record["density_change_pct"]["value"] == pytest.approx(found["density_change_pct"], abs=1e-4)
     assert (folder / "links.csv").is_file()
-    assert (folder / "overlay.png").is_file()
+    assert {path.name for path in folder.iterdir()} == changes.COMPARISON_NAMES
+    plain = cv2.imread(str(folder / "baseline.jpg")).astype(float)
+    taken = cv2.imread(str(small_study / f"sub-01/ses-w00/trich/{FIRST}.png")).astype(float)
+    assert np.abs(plain - taken).mean() < 4
+    laid = cv2.imread(str(folder / "followup.jpg"))
+    assert laid.shape == plain.shape
 
 
 def test_repeatability_is_pooled_over_the_replicates(small_results):
@@ -225,7 +247,7 @@ def test_no_study_is_refused(tmp_path, run):
     assert not (tmp_path / "out").exists()
 
 
-SESSIONS = "sub-01/sub-01_sessions.tsv"
+VISITS_OF_01 = "sub-01/sub-01_sessions.tsv"
 
 
 def refused(study: Path, out: Path, run, code: str, words: str) -> None:
@@ -241,22 +263,22 @@ def refused(study: Path, out: Path, run, code: str, words: str) -> None:
 
 
 def test_a_visit_without_date_or_day(study, out, run):
-    edit(study / SESSIONS, "2026-04-06\t12", "n/a\t12")
+    edit(study / VISITS_OF_01, "2026-04-06\t12", "n/a\t12")
     refused(study, out, run, "E204", "neither date nor day")
 
 
 def test_two_baselines(study, out, run):
-    edit(study / SESSIONS, "12\tn", "12\ty")
+    edit(study / VISITS_OF_01, "12\tn", "12\ty")
     refused(study, out, run, "E204", "both marked")
 
 
 def test_a_followup_older_than_its_baseline(study, out, run):
-    edit(study / SESSIONS, "2026-04-06", "2025-04-06")
+    edit(study / VISITS_OF_01, "2026-04-06", "2025-04-06")
     refused(study, out, run, "E204", "older than")
 
 
 def test_a_date_of_two_readings(study, out, run):
-    edit(study / SESSIONS, "2026-04-06\t12", "03/04/2026\t12")
+    edit(study / VISITS_OF_01, "2026-04-06\t12", "03/04/2026\t12")
     refused(study, out, run, "E202", "03/04/2026")
 
 
@@ -360,7 +382,7 @@ def test_a_whole_head_photograph_is_left_out(study, out, run):
 
 def test_a_scarring_diagnosis_and_a_protocol_change_reach_the_verdict(study, out, run):
     edit(study / "participants.tsv", "androgenetic_alopecia", "lichen_planopilaris")
-    edit(study / SESSIONS, "2026-04-06\tn\tgel", "2026-04-06\ty\tgel")
+    edit(study / VISITS_OF_01, "2026-04-06\tn\tgel", "2026-04-06\ty\tgel")
     assert run("study", "run", study, out, "--no-overlay").code == 0
     found = row(out, "change.tsv", session="w12")
     assert (found["verdict"], found["reason_code"]) == ("undetermined", "protocol_changed")
@@ -377,11 +399,15 @@ def test_too_early_after_a_treatment(study, out, run):
     found = row(out, "change.tsv", session="w12")
     assert (found["verdict"], found["reason_code"]) == ("undetermined", "too_early")
     assert found["treatments"] == "minoxidil_topical"
+    courses = table(out, "treatments.tsv").set_index("agent")
+    assert courses.loc["minoxidil_topical", "start_day"] == 48
+    assert bool(courses.loc["botulinum_toxin_a", "single"])
+    assert set(courses["sites"]) == {"*"}
     assert (found["last_treatment"], found["days_since_treatment"]) == ("botulinum_toxin_a", 64)
 
 
 def test_a_clipped_spot_pictured_two_days_later_is_a_phototrichogram(study, out, run):
-    edit(study / SESSIONS, "2026-04-06\t12\tn\t2026-04-06", "2026-01-14\t0\tn\t2026-01-12")
+    edit(study / VISITS_OF_01, "2026-04-06\t12\tn\t2026-04-06", "2026-01-14\t0\tn\t2026-01-12")
     assert run("study", "run", study, out, "--no-overlay").code == 0
     found = row(out, "growth.tsv", session="w12")
     assert (found["previous_session"], found["days"]) == ("w00", 2)

@@ -88,6 +88,7 @@ TABLES = (
     *(schema_study.STUDY_IMAGES, schema_study.STUDY_HAIRS, schema_study.VISITS, schema_study.CHANGES),
     *(schema_study.GROWTH, schema_study.REPEATABILITY),
     *(schema_study.SUMMARY_FIELD, schema_study.DICTIONARY),
+    *(schema_study.PEOPLE, schema_study.SESSIONS, schema_study.COURSES),
 )
 
 

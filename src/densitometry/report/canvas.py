@@ -30,6 +30,15 @@ def encode_png(canvas: Canvas) -> bytes:
     return bytes(data.tobytes())
 
 
+def encode_jpeg(canvas: Canvas, quality: int) -> bytes:
+    """Return the picture as JPEG of a quality of 1 to 100; the same pixels give the same bytes."""
+    done, data = cv2.imencode(".jpg", canvas[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        msg = "a picture could not be encoded"
+        raise RuntimeError(msg)
+    return bytes(data.tobytes())
+
+
 def to_uint8(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Canvas:
     """Return pixels of 8 or 16 bits as a new array of 8 bits."""
     if pixels.dtype == np.uint8:
@@ -38,9 +47,9 @@ def to_uint8(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> Canvas:
 
 
 def enlarge(pixels: Canvas, factor: int) -> Canvas:
-    """Return a picture enlarged by a whole factor."""
+    """Return a picture enlarged by a whole factor, as a new array: it may be drawn on."""
     if factor == 1:
-        return np.ascontiguousarray(pixels)
+        return np.array(pixels, order="C")
     size = (pixels.shape[1] * factor, pixels.shape[0] * factor)
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), np.uint8)
 

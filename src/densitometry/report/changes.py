@@ -15,7 +15,10 @@ from densitometry.schema import LINKS
 
 CHANGE_NAME = "change.json"
 LINKS_NAME = "links.csv"
-COMPARISON_NAMES = frozenset({CHANGE_NAME, LINKS_NAME, OVERLAY_NAME})
+BASELINE_PICTURE, FOLLOWUP_PICTURE = "baseline.jpg", "followup.jpg"
+"""The two pictures without drawing, the later laid on the earlier where it was registered."""
+
+COMPARISON_NAMES = frozenset({CHANGE_NAME, LINKS_NAME, OVERLAY_NAME, BASELINE_PICTURE, FOLLOWUP_PICTURE})
 CHANGE_DECIMALS = 6
 
 

@@ -42,15 +42,15 @@ def whole_folder(target: Path, owned_names: frozenset[str]) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_whole_file(target: Path, text: str) -> None:
-    """Write a text file (UTF-8, line feeds) that is replaced in one step.
+def write_whole_file(target: Path, content: str | bytes) -> None:
+    """Write a file that is replaced in one step; text as UTF-8 with line feeds.
 
     Raises:
         OutputError: if it cannot be written.
     """
     partial = target.with_name(f"{PARTIAL_PREFIX}{target.name}-{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+        partial.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         partial.replace(target)
     except OSError as error:
         raise not_writable(target, error) from error

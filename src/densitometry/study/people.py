@@ -10,10 +10,9 @@ from typing import Any
 
 from densitometry import follow
 from densitometry.comparison import follow_settings, record_of
-from densitometry.comparison_overlay import overlay_of
+from densitometry.comparison_overlay import write_pictures
 from densitometry.errors import DensitometryError
-from densitometry.report import changes, results
-from densitometry.report.canvas import encode_png
+from densitometry.report import changes
 from densitometry.report.folders import remove_partials, whole_folder
 from densitometry.stored import load_analysis, load_patch
 from densitometry.study.entities import Picture
@@ -104,8 +103,7 @@ def _write_change(task: PersonTask, item: Followed) -> None:
         if task.overlay:
             primary = comparison.primary
             here, there = item.baselines[primary.baseline], item.followups[primary.followup]
-            drawn = overlay_of(comparison, _load(task, here.picture), _load(task, there.picture))
-            (partial / results.OVERLAY_NAME).write_bytes(encode_png(drawn))
+            write_pictures(partial, comparison, _load(task, here.picture), _load(task, there.picture))
         changes.write_comparison(partial, record, links)
 
 

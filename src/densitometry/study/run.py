@@ -30,6 +30,7 @@ from densitometry.schema_study import (
     VISITS,
     data_dictionary,
 )
+from densitometry.study.background import write_background
 from densitometry.study.entities import Picture
 from densitometry.study.hair_table import has_parquet, write_hair_table
 from densitometry.study.names import WHOLE_HEAD
@@ -106,6 +107,7 @@ def write_tables(plan: Plan, outcomes: Sequence[Outcome], executor: Executor) ->
         write_whole_file(out / REPEATABILITY_NAME, _repeatability(pooled))
         write_hair_table(out, _measured(seen), parquet=has_parquet())
         write_whole_file(out / DICTIONARY_NAME, data_dictionary())
+        write_background(plan.study, out)
         write_whole_file(out / ENVIRONMENT_NAME, json.dumps(environment(), indent=2) + "\n")
     return tables
 

@@ -5,6 +5,6 @@ Everything is made from the tables and pictures of a results folder; nothing is 
 
 from __future__ import annotations
 
-from densitometry.report.page.build import Built, build_reports, export_redcap
+from densitometry.report.page.build import Built, build_reports, export_fhir, export_redcap
 
-__all__ = ["Built", "build_reports", "export_redcap"]
+__all__ = ["Built", "build_reports", "export_fhir", "export_redcap"]

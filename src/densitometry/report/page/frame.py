@@ -11,9 +11,9 @@ from functools import cache
 from importlib import resources
 
 from densitometry.report.page import axes
+from densitometry.report.page.courses import Course
 from densitometry.report.page.markup import Child, Markup, join, tag
 from densitometry.report.page.texts import Texts
-from densitometry.report.page.timeline import Course
 
 GROUP_NAME = "group.html"
 _TAG = re.compile(r"<[^>]*>")
@@ -51,7 +51,7 @@ def page(
         texts: catalogue.
         group_link: whether to link to the page of the whole study.
     """
-    style, script = _asset("style.css"), _asset("script.js")
+    style, script = asset("chart.css") + asset("style.css"), asset("script.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -128,7 +128,9 @@ def time_legend(*, drift: bool, courses: Sequence[Course], texts: Texts) -> Mark
     if any(course.marks for course in courses):
         keys.append(("legend_injection", [axes.path([(10, 2), (22, 2), (16, 14)], "injection", closed=True)]))
     if any(course.spans for course in courses):
-        keys.append(("legend_course", [axes.rect(2, 4, 28, 8, "course")]))
+        recorded = all(course.recorded for course in courses)
+        key = "legend_course" if recorded else "legend_course_seen"
+        keys.append((key, [axes.rect(2, 4, 28, 8, "course")]))
     items = [
         tag("li", tag("svg", *drawn, viewBox="0 0 32 16", class_="key", aria_hidden="true"), texts.say(key))
         for key, drawn in keys
@@ -151,7 +153,8 @@ def _text(child: Child) -> str:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of this package: a style sheet or the script."""
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 

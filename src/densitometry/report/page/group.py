@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from densitometry.report.page import axes, frame
+from densitometry.report.page.flow import flow
 from densitometry.report.page.load import Output, Row
-from densitometry.report.page.markup import Child, Markup, join, name_of, number, plain, shortened, tag
+from densitometry.report.page.markup import Child, Markup, join, name_of, plain, shortened, tag
 from densitometry.report.page.sentences import MEASURE_OF, change_number, endpoint_of, verdict_key
 from densitometry.report.page.texts import Texts
 from densitometry.schema import CHANGE_FIGURES
@@ -18,6 +19,7 @@ _SPREAD = 7.0
 """Least distance between two dots, so that each can be pointed at [chart units]."""
 
 _CHANGED = ("improved", "worsened")
+_ARM_ROW, _LETTER = 18.0, 8.0
 _MARK_STEP, _MARKS_A_ROW = 15.0, 24
 
 
@@ -39,7 +41,7 @@ def group_page(output: Output, names: Mapping[str, str], texts: Texts) -> Markup
     sections = [
         ("group_people", join([tag("p", lead), _people(output, names, texts)])),
         ("group_changes", _changes(output, names, texts)),
-        ("group_flow", _flow(output, texts)),
+        ("group_flow", flow(output, texts)),
         ("group_missing", _missing(output, texts)),
         ("group_quality", _quality(output, names, texts)),
         ("limits", tag("p", texts.say("limits_text"))),
@@ -49,7 +51,10 @@ def group_page(output: Output, names: Mapping[str, str], texts: Texts) -> Markup
 
 
 def _people(output: Output, names: Mapping[str, str], texts: Texts) -> Markup:
-    keys = ("participant", "col_latest", "col_missing", "col_pictures")
+    arms = any(output.arm_of(label) for label in output.participants)
+    keys = ["participant", "arm", "col_latest", "col_missing", "col_pictures"]
+    if not arms:
+        keys.remove("arm")
     pictures = Counter(row["participant"] for row in output.images)
     missing = Counter(row["participant"] for row in output.visits if row["status"] != "measured")
     latest: dict[str, dict[str, Row]] = {}
@@ -65,7 +70,8 @@ def _people(output: Output, names: Mapping[str, str], texts: Texts) -> Markup:
         ]
         said = tag("ul", *found, class_="plain") if found else texts.word("none")
         link = tag("a", name_of(label), href=names[label])
-        rows.append([link, said, str(missing[label]), str(pictures[label])])
+        arm: list[Child] = [name_of(output.arm_of(label) or texts.word("no_arm"))] if arms else []
+        rows.append([link, *arm, said, str(missing[label]), str(pictures[label])])
     return frame.table([texts.word(key) for key in keys], rows, texts.word("group_people"))
 
 
@@ -75,54 +81,93 @@ def _changes(output: Output, names: Mapping[str, str], texts: Texts) -> Markup:
     for row in output.changes:
         if row[figure] is not None:
             places.setdefault((row["site"], row["modality"]), []).append(row)
-    about = [tag("p", texts.say("group_changes_about")), tag("p", texts.say("arms_note"), class_="note")]
+    arms = sorted({output.arm_of(label) for label in output.participants})
+    about = [tag("p", texts.say("group_changes_about"))]
+    if not any(arms):
+        about.append(tag("p", texts.say("no_arms"), class_="note"))
     if not places:
         return join([*about, tag("p", texts.say("no_changes"))])
     order = list(dict.fromkeys(row["session"] for row in output.visits))
-    charts, lines = [], []
+    charts: list[Markup] = []
+    lines: list[list[Child]] = []
     for (site, modality), rows in sorted(places.items()):
         title = site if modality in ("trich", "") else f"{site} ({modality})"
-        charts.append(tag("div", _strip(title, rows, order, figure, names, texts), class_="chart"))
-        for session in sorted({row["session"] for row in rows}, key=order.index):
-            values = [row[figure] for row in rows if row["session"] == session]
-            median = change_number(statistics.median(values), figure)
-            lines.append([name_of(title), name_of(session), median, str(len(values))])
-    header = [texts.word(key) for key in ("site", "visit", "col_median", "col_people")]
-    table = frame.table(header, lines, texts.word("group_changes"))
+        sessions = sorted({row["session"] for row in rows}, key=order.index)
+        columns = [(session, arm) for session in sessions for arm in arms]
+        groups = {
+            (session, arm): [
+                row for row in rows if row["session"] == session and output.arm_of(row["participant"]) == arm
+            ]
+            for session, arm in columns
+        }
+        named = {arm: arm or texts.word("no_arm") for arm in arms} if any(arms) else {}
+        charts.append(tag("div", _strip(title, groups, named, figure, names, texts), class_="chart"))
+        for (session, arm), found in groups.items():
+            values = [row[figure] for row in found]
+            median: Child = texts.word("none")
+            if values:
+                median = change_number(statistics.median(values), figure, texts)
+            cells: list[Child] = [name_of(title), name_of(session)]
+            if named:
+                cells.append(name_of(named[arm]))
+            lines.append([*cells, median, str(len(values))])
+    keys = ["site", "visit", "arm", "col_median", "col_people"]
+    if not any(arms):
+        keys.remove("arm")
+    table = frame.table([texts.word(key) for key in keys], lines, texts.word("group_changes"))
     return join([*about, tag("div", *charts, class_="charts"), table])
 
 
 def _strip(
     site: str,
-    rows: Sequence[Row],
-    order: Sequence[str],
+    groups: Mapping[tuple[str, str], Sequence[Row]],
+    arms: Mapping[str, str],
     figure: str,
     names: Mapping[str, str],
     texts: Texts,
 ) -> Markup:
-    """Return the changes at one site: one column a visit, one linked dot a participant."""
-    sessions = sorted({row["session"] for row in rows}, key=order.index)
-    up = axes.value_scale([row[figure] for row in rows], _HEIGHT - _BOTTOM, _TOP, zero=True)
-    step = (axes.WIDTH - axes.LEFT - axes.RIGHT) / len(sessions)
-    measure = texts.word(MEASURE_OF[figure])
+    """Return the changes at one site: one column a visit and arm, one linked dot a participant."""
+    values = [row[figure] for rows in groups.values() for row in rows]
+    height = _HEIGHT + (_ARM_ROW if arms else 0.0)
+    up = axes.value_scale(values, _HEIGHT - _BOTTOM, _TOP, zero=True)
+    step = (axes.WIDTH - axes.LEFT - axes.RIGHT) / len(groups)
     unit = CHANGE_FIGURES[figure][0]
-    heading = f"{shortened(plain(site), 20)}: {measure}" + (f" [{unit}]" if unit else "")
+    heading = f"{shortened(plain(site), 20)}: {texts.word(MEASURE_OF[figure])}" + (
+        f" [{unit}]" if unit else ""
+    )
     parts: list[Markup] = [axes.text(4, 18, heading, "axis", "start")]
     parts += axes.value_axis(up, axes.LEFT, axes.WIDTH - axes.RIGHT)
     parts.append(axes.line(axes.LEFT, up(0.0), axes.WIDTH - axes.RIGHT, up(0.0), "axis-line"))
+    bottom = _HEIGHT - _BOTTOM + 20
+    sessions = list(dict.fromkeys(session for session, _ in groups))
+    wide = step * len(groups) / len(sessions)
     for index, session in enumerate(sessions):
+        x = axes.LEFT + (index + 0.5) * wide
+        under = bottom + (_ARM_ROW if arms else 0.0)
+        parts.append(axes.text(x, under, session, most=max(3, int(wide / _LETTER))))
+        if index and arms:
+            edge = axes.LEFT + index * wide
+            parts.append(axes.line(edge, _TOP, edge, under, "grid"))
+    for index, ((session, arm), rows) in enumerate(groups.items()):
         middle = axes.LEFT + (index + 0.5) * step
-        parts.append(axes.text(middle, _HEIGHT - _BOTTOM + 20, session, most=max(3, int(step / 8))))
+        if arms:
+            parts.append(axes.text(middle, bottom, arms[arm], "tick faint", most=max(2, int(step / _LETTER))))
+        if rows:
+            y = up(statistics.median([row[figure] for row in rows]))
+            half = min(24.0, step / 2 - 2)
+            parts.append(axes.line(middle - half, y, middle + half, y, "group-median"))
         taken: list[tuple[float, float]] = []
-        for row in sorted((row for row in rows if row["session"] == session), key=lambda row: row[figure]):
+        for row in sorted(rows, key=lambda row: row[figure]):
             y = up(row[figure])
             x = _free(middle, y, taken, step / 2 - _SPREAD)
             taken.append((x, y))
-            words = f"{plain(row['participant'])}, {plain(session)}: {row[figure]:+.1f}"
-            mark = _dot(row, x, y)
-            about = tag("title", words)
-            parts.append(tag("a", about, *mark, href=names[row["participant"]], aria_label=words))
-    return tag("svg", *parts, viewBox=f"0 0 {axes.WIDTH:g} {_HEIGHT:g}", role="group", aria_label=plain(site))
+            who = f"{plain(row['participant'])}, {plain(session)}" + (f", {plain(arms[arm])}" if arms else "")
+            words = f"{who}: {row[figure]:+.1f}"
+            mark = tag(
+                "a", tag("title", words), *_dot(row, x, y), href=names[row["participant"]], aria_label=words
+            )
+            parts.append(mark)
+    return tag("svg", *parts, viewBox=f"0 0 {axes.WIDTH:g} {height:g}", role="group", aria_label=plain(site))
 
 
 def _free(middle: float, y: float, taken: Sequence[tuple[float, float]], most: float) -> float:
@@ -142,28 +187,6 @@ def _dot(row: Row, x: float, y: float) -> list[Markup]:
         return [touch, axes.circle(x, y, 4, "dot hollow")]
     steps = f"M{x - 3.5:.1f} {y - 3.5:.1f}l7 7m0 -7l-7 7"
     return [touch, tag("path", d=steps, class_="dot open")]
-
-
-def _flow(output: Output, texts: Texts) -> Markup:
-    """Return how many pictures and visits went on at each step, and how many did not."""
-    statuses = Counter(row["status"] for row in output.images)
-    verdicts = Counter(row["verdict"] for row in output.changes)
-    changed = sum(verdicts[word] for word in _CHANGED)
-
-    def box(key: str, count: int, class_: str) -> Markup:
-        return tag("li", tag("strong", number(count, str(count))), " ", texts.say(key), class_=class_)
-
-    steps = [
-        box("flow_pictures", len(output.images), "on"),
-        *(box(f"flow_{word}", statuses[word], "off") for word in ("left_out", "failed", "rejected")),
-        box("flow_measured", statuses["measured"], "on"),
-        box("flow_due", len(output.changes), "on"),
-        box("flow_refused", verdicts["refused"], "off"),
-        box("flow_undetermined", verdicts["undetermined"], "on"),
-        box("flow_stable", verdicts["stable"], "on"),
-        box("flow_changed", changed, "on"),
-    ]
-    return tag("ol", *steps, class_="flow")
 
 
 def _missing(output: Output, texts: Texts) -> Markup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,24 @@ from densitometry.report import results
 from densitometry.report.folders import PARTIAL_PREFIX
 from densitometry.report.page.texts import Texts
 from densitometry.schema import SUMMARY_SCHEMA, Column, column_names
-from densitometry.schema_study import CHANGES, GROWTH, REPEATABILITY, STUDY_IMAGES, VISITS
+from densitometry.schema_study import (
+    CHANGES,
+    COURSES,
+    GROWTH,
+    PEOPLE,
+    REPEATABILITY,
+    SESSIONS,
+    STUDY_IMAGES,
+    VISITS,
+)
 
 Row = Mapping[str, Any]
 
 VISITS_NAME, CHANGES_NAME, IMAGES_NAME = "visits.tsv", "change.tsv", "images.tsv"
 REPEATABILITY_NAME, ENVIRONMENT_NAME = "repeatability.tsv", "environment.json"
 GROWTH_NAME = "growth.tsv"
+PEOPLE_NAME, SESSIONS_NAME, COURSES_NAME = "participants.tsv", "sessions.tsv", "treatments.tsv"
+EVERYWHERE = "*"
 MISSING = ("", "n/a")
 NEEDED = ("participant", "session", "site")
 TRICHOSCOPY = "trich"
@@ -34,7 +45,10 @@ class Output:
 
     Attributes:
         folder: where they lie.
-        images, visits, changes, repeatability, growth: rows by column; None for what is not known.
+        images, visits, changes, repeatability, growth: rows by column; None for what is not known. Visits
+            and changes carry the `date` of the visit, changes the `baseline_date`, "" where not known.
+        people: participant → row of participants.tsv.
+        courses: rows of treatments.tsv; None where the results have no such table.
         environment: of environment.json.
         notices: what could not be read, for a person.
     """
@@ -45,6 +59,8 @@ class Output:
     changes: tuple[Row, ...]
     repeatability: tuple[Row, ...]
     growth: tuple[Row, ...]
+    people: Mapping[str, Row]
+    courses: tuple[Row, ...] | None
     environment: Mapping[str, Any]
     notices: tuple[str, ...]
 
@@ -52,7 +68,11 @@ class Output:
     def participants(self) -> tuple[str, ...]:
         """Labels, sorted."""
         rows = (*self.visits, *self.images, *self.changes)
-        return tuple(sorted({row["participant"] for row in rows if row["participant"]}))
+        return tuple(sorted({row["participant"] for row in rows if row["participant"]} | set(self.people)))
+
+    def arm_of(self, participant: str) -> str:
+        """Return a participant's arm; "" where none is recorded."""
+        return str(self.people[participant]["arm"]) if participant in self.people else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,8 @@ class Spot:
     visits: tuple[Row, ...]
     changes: Mapping[str, Row]
     captures: tuple[Capture, ...]
+    courses: tuple[Row, ...] | None = None
+    """Treatments that touch the site; None where the results have no table of them."""
 
     @property
     def baseline(self) -> Row | None:
@@ -97,15 +119,19 @@ class Spot:
     @property
     def is_drift_check(self) -> bool:
         """Whether it is an untreated occiput, as far as the results tell."""
+        if self.courses is not None:
+            return self.site.casefold().startswith(DRIFT_SITE) and not self.courses
         treated = any(row["treatments"] or row["last_treatment"] for row in self.changes.values())
         return self.site.casefold().startswith(DRIFT_SITE) and not treated
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What the results hold about one participant."""
+    """What the results hold about one participant; `about` and `courses` are None where no table has them."""
 
     label: str
+    about: Row | None
+    courses: tuple[Row, ...] | None
     spots: tuple[Spot, ...]
     captures: tuple[Capture, ...]
     notices: tuple[str, ...]
@@ -134,18 +160,24 @@ def read_output(folder: Path, texts: Texts) -> Output:
             (CHANGES_NAME, CHANGES),
             (REPEATABILITY_NAME, REPEATABILITY),
             (GROWTH_NAME, GROWTH),
+            (PEOPLE_NAME, PEOPLE),
+            (SESSIONS_NAME, SESSIONS),
+            (COURSES_NAME, COURSES),
         )
     }
+    dates = {(row["participant"], row["session"]): row["date"] for row in tables[SESSIONS_NAME]}
     notices += [
         texts.word("notice_partial", name=path.name) for path in sorted(folder.glob(f"{PARTIAL_PREFIX}*"))
     ]
     return Output(
         folder,
         tables[IMAGES_NAME],
-        tables[VISITS_NAME],
-        tables[CHANGES_NAME],
+        _dated(tables[VISITS_NAME], dates),
+        _dated(tables[CHANGES_NAME], dates),
         tables[REPEATABILITY_NAME],
         tables[GROWTH_NAME],
+        {row["participant"]: row for row in tables[PEOPLE_NAME] if row["participant"]},
+        tables[COURSES_NAME] if (folder / COURSES_NAME).is_file() else None,
         read_object(folder / ENVIRONMENT_NAME) or {},
         tuple(notices),
     )
@@ -159,6 +191,9 @@ def person_of(output: Output, label: str, texts: Texts) -> Person:
     )
     visits = [row for row in output.visits if row["participant"] == label]
     changes = [row for row in output.changes if row["participant"] == label]
+    own = None
+    if output.courses is not None:
+        own = tuple(row for row in output.courses if row["participant"] == label)
     places = dict.fromkeys((row["site"], row["modality"]) for row in (*visits, *changes) if row["site"])
     spots = [
         Spot(
@@ -166,12 +201,13 @@ def person_of(output: Output, label: str, texts: Texts) -> Person:
             tuple(row for row in visits if (row["site"], row["modality"]) == place),
             {row["session"]: row for row in changes if (row["site"], row["modality"]) == place},
             tuple(item for item in captures if (item.row["site"], item.row["modality"]) == place),
+            None if own is None else tuple(row for row in own if _touches(row, place[0])),
         )
         for place in places
     ]
     spots.sort(key=lambda spot: (spot.is_drift_check, spot.modality != TRICHOSCOPY, spot.site, spot.modality))
-    found = Person(label, tuple(spots), captures, ())
-    return Person(label, found.spots, captures, (*notices, *_whole_notices(found, texts)))
+    found = Person(label, output.people.get(label), own, tuple(spots), captures, ())
+    return replace(found, notices=(*notices, *_whole_notices(found, texts)))
 
 
 def read_object(path: Path) -> dict[str, Any] | None:
@@ -247,6 +283,22 @@ def _value(cell: str, column: Column) -> tuple[Any, bool]:
     except (ValueError, KeyError, OverflowError):
         return None, False
     return (value, True) if abs(value) < float("inf") else (None, False)
+
+
+def _dated(rows: Sequence[Row], dates: Mapping[tuple[str, str], str]) -> tuple[Row, ...]:
+    """Return rows with the date of their visit and of the visit that they are compared with."""
+    return tuple(
+        {
+            **row,
+            "date": dates.get((row["participant"], row["session"]), ""),
+            "baseline_date": dates.get((row["participant"], row.get("baseline_session", "")), ""),
+        }
+        for row in rows
+    )
+
+
+def _touches(course: Row, site: str) -> bool:
+    return course["sites"] == EVERYWHERE or site in course["sites"].split("+")
 
 
 def _capture(root: Path, row: Row, texts: Texts, notices: list[str]) -> Capture:

@@ -33,7 +33,8 @@ def tag(name: str, /, *children: Child, **attributes: str | float | bool | None)
     Args:
         name: of the element.
         children: text (escaped), Markup, None (nothing) or several of these.
-        attributes: `class_` is class, `_` becomes `-`; True writes the name alone, None and False nothing.
+        attributes: `class_` is class, `_` becomes `-`; Markup is written as it is, other text escaped; True
+            writes the name alone, None and False nothing.
     """
     written = "".join(_attribute(key, value) for key, value in attributes.items())
     if name in _VOID and not children:
@@ -94,5 +95,7 @@ def _attribute(key: str, value: str | float | bool | None) -> str:
     name = key.rstrip("_").replace("_", "-")
     if value is True:
         return f" {name}"
+    if isinstance(value, Markup):
+        return f' {name}="{value}"'
     shown = f"{value:g}" if isinstance(value, float) else str(value)
     return f' {name}="{escape(shown)}"'

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from densitometry.report.page import charts, frame, tables, timeline
+from densitometry.report.page import charts, courses, frame, tables, timeline
 from densitometry.report.page.axes import figure
 from densitometry.report.page.hairs import change_folder, followed_diameters, hairs_of_visits
 from densitometry.report.page.load import Capture, Output, Person, Row, Spot
 from densitometry.report.page.markup import Markup, join, name_of, plain, tag
+from densitometry.report.page.pictures import Album
 from densitometry.report.page.sentences import (
     MEASURE_OF,
     amount_of,
@@ -25,14 +26,10 @@ from densitometry.report.page.texts import Texts
 from densitometry.report.page.viewer import Viewer, fates_sentence
 
 _GROWTH_PLACE = 5
-LIGHTS = ("accept", "warn", "reject")
-PAGE_BYTES = 6_000_000
-"""Size of a page that is aimed at [bytes]."""
+_CARDS_OF_A_PAGE = 2
+"""Sites whose summary fits on one page of paper without making their pictures smaller."""
 
-_BYTES_BESIDE_PICTURES = 700_000
-_BASE64_SHARE = 0.74
-_MOST_PICTURE_BYTES = 260_000
-_LEAST_PICTURE_BYTES = 30_000
+LIGHTS = ("accept", "warn", "reject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +53,8 @@ class Page:
 
 def person_page(output: Output, person: Person, name_of_agent: Callable[[str], str], texts: Texts) -> Markup:
     """Return the whole HTML page of a participant."""
-    page = Page(
-        output, person, name_of_agent, texts, Viewer(output.folder, picture_bytes(person.spots), texts)
-    )
+    album = Album()
+    page = Page(output, person, name_of_agent, texts, Viewer(output.folder, album, texts))
     sections = [
         ("at_a_glance", _glance(page)),
         ("over_time", _over_time(page)),
@@ -76,14 +72,7 @@ def person_page(output: Output, person: Person, name_of_agent: Callable[[str], s
     title = texts.say("title_person", participant=name_of(person.label))
     notices = (*output.notices, *person.notices)
     head = texts.word("title_person", participant=plain(person.label))
-    return frame.page(head, title, notices, sections, texts, group_link=True)
-
-
-def picture_bytes(spots: Sequence[Spot]) -> int:
-    """Return how large one embedded picture may be, so that the page stays within its size."""
-    pictures = sum(max(1, 2 * len(spot.later)) for spot in spots)
-    each = (PAGE_BYTES - _BYTES_BESIDE_PICTURES) * _BASE64_SHARE / max(1, pictures)
-    return int(min(_MOST_PICTURE_BYTES, max(_LEAST_PICTURE_BYTES, each)))
+    return album.fill(frame.page(head, title, notices, sections, texts, group_link=True))
 
 
 def light(captures: Sequence[Capture], session: str) -> str:
@@ -101,8 +90,11 @@ def shown_visit(spot: Spot) -> Row | None:
 
 def _glance(page: Page) -> Markup:
     cards = [_card(page, spot) for spot in page.person.spots]
-    note = tag("p", page.texts.say("other_visits"), class_="note")
-    return join([tag("div", *cards, class_="cards"), note])
+    note = tag("p", page.texts.say("other_visits"), class_="note further")
+    about = tables.about(page.person.about, page.texts)
+    return join(
+        [about, tag("div", *cards, class_="cards" if len(cards) <= _CARDS_OF_A_PAGE else "cards many"), note]
+    )
 
 
 def _card(page: Page, spot: Spot) -> Markup:
@@ -123,7 +115,8 @@ def _card(page: Page, spot: Spot) -> Markup:
     numbers = _headline(row, visit, texts)
     note = range_note(row, texts)
     fates = None if row is None else fates_sentence(row, texts)
-    about = [tag("p", item, class_="note") for item in (note, fates) if item]
+    about = [tag("p", note, class_="note") if note else None]
+    about.append(tag("p", fates, class_="note fates") if fates else None)
     return tag("article", heading, head, numbers, said, pictures, *about, class_="card")
 
 
@@ -131,7 +124,7 @@ def _headline(row: Row | None, visit: Row, texts: Texts) -> Markup:
     """Return the one number with its range, and what was found as a word."""
     verdict = verdict_key(row) if row is not None or not visit["baseline"] else "verdict_first"
     badge = frame.badge(verdict, texts)
-    amount = None if row is None or row["verdict"] == "refused" else amount_of(row, endpoint_of(row))
+    amount = None if row is None or row["verdict"] == "refused" else amount_of(row, endpoint_of(row), texts)
     if row is not None and amount is not None:
         label = texts.word("change_of", measure=texts.word(MEASURE_OF[endpoint_of(row)]))
         class_ = "headline unsure" if row["verdict"] == "undetermined" else "headline"
@@ -142,7 +135,7 @@ def _headline(row: Row | None, visit: Row, texts: Texts) -> Markup:
     if None in numbers:
         return tag("div", tag("strong", texts.say("no_number")), badge, class_="headline")
     span = tag("span", numbers[1], " … ", numbers[2], class_="span")
-    label = f"{texts.word(measure)}{unit_of(measure)}"
+    label = f"{texts.word(measure)}{unit_of(measure, texts)}"
     return tag("div", tag("strong", numbers[0]), span, tag("span", label), badge, class_="headline")
 
 
@@ -152,21 +145,30 @@ def _over_time(page: Page) -> Markup:
         (spot for spot in page.person.spots if spot.is_drift_check and spot.modality == "trich"), None
     )
     parts: list[Markup] = []
+    recorded: list[bool] = []
     for spot in page.person.spots:
+        found = courses.courses_of(spot, page.name_of_agent)
         other = drift if timeline.legend_needs_drift(spot, drift) else None
         parts.append(tag("h3", name_of(spot.title)))
         drawn = [
-            tag("div", timeline.timeline(spot, measure, other, page.name_of_agent, texts), class_="chart")
+            tag("div", timeline.timeline(spot, measure, other, found, texts), class_="chart")
             for measure in timeline.MEASURES
         ]
-        courses = timeline.courses_of(spot)
         parts.append(tag("div", *drawn, class_="charts"))
-        parts.append(frame.time_legend(drift=other is not None, courses=courses, texts=texts))
-        if not courses:
+        parts.append(frame.time_legend(drift=other is not None, courses=found, texts=texts))
+        if len(found) > courses.MOST_LANES:
+            more = str(len(found) - courses.MOST_LANES)
+            parts.append(tag("p", texts.say("more_treatments", count=more), class_="note"))
+        if not found:
             parts.append(tag("p", texts.say("no_treatments"), class_="note"))
+        recorded += [course.recorded for course in found]
         parts.append(tables.visits(spot, page.name_of_agent, texts))
-    if any(timeline.courses_of(spot) for spot in page.person.spots):
-        parts.append(tag("p", texts.say("treatment_note"), class_="note"))
+    if recorded:
+        key = "treatment_note" if all(recorded) else "treatment_note_seen"
+        parts.append(tag("p", texts.say(key), class_="note"))
+    if page.person.courses:
+        rows = tables.treatments(page.person.courses, texts)
+        parts.append(frame.folded(texts.say("treatments"), rows))
     return join([*parts, tag("p", texts.say("field_note"), class_="note")])
 
 

@@ -1,9 +1,10 @@
-"""Pictures as a report carries them: cut out of the overlays, made smaller, encoded as JPEG in the page."""
+"""Pictures as a report carries them: without legend, made smaller, encoded as JPEG in the page."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -11,55 +12,61 @@ import numpy as np
 
 from densitometry.capture.decode import decode
 from densitometry.errors import DensitometryError
-from densitometry.report.canvas import Canvas, to_uint8
+from densitometry.report.canvas import Canvas, encode_jpeg, to_uint8
+from densitometry.report.page.markup import Markup
 
-PANEL_GAP_PX = 12
-"""Width of the strip between the two panels of a comparison's overlay."""
+PAGE_BYTES = 6_000_000
+"""Size of a page that is aimed at [bytes]."""
 
-_WIDTHS_PX = (1000, 800, 640, 480, 360)
-_QUALITIES = (82, 70, 55)
-_TITLE_ROW = 34
-_TITLE_SHARE = 1.6
-_TITLE_FULL_SIZE_PX = 1000.0
-_SMALLEST_TITLE = 0.35
+_MOST_PICTURE_BYTES = 400_000
+_LEAST_PICTURE_BYTES = 30_000
+_BASE64_SHARE = 0.74
+_ROOM_BYTES = 20_000
+_WIDTHS_PX = (1400, 1120, 900, 720, 560, 440, 360)
+_QUALITIES = (85, 72, 58)
+_SURE_TO_FAIL = 2.5
+"""Lower quality at most halves the bytes: widths this far above the limit are passed over."""
+
+# no text can hold a NUL: `markup.escape` replaces it
+_SLOT = "\0{number}\0"
+_SLOTS = re.compile("\0([0-9]+)\0")
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """One picture in the page: its data URI and size [px]."""
+    """One picture in the page: what stands for its data URI, and its size [px]."""
 
-    uri: str
+    slot: str
     width_px: int
     height_px: int
 
 
+@dataclass(slots=True)
+class Album:
+    """The pictures of one page, which share its size: put in when the rest of the page is known."""
+
+    _pictures: list[Canvas] = field(default_factory=list)
+
+    def add(self, picture: Canvas) -> Embedded:
+        """Take a picture, (H, W, 3) uint8 RGB."""
+        self._pictures.append(_narrowed(picture, _WIDTHS_PX[0]))
+        slot = _SLOT.format(number=len(self._pictures) - 1)
+        return Embedded(slot, picture.shape[1], picture.shape[0])
+
+    def fill(self, page: Markup) -> Markup:
+        """Return the page with its pictures, as large as its size allows."""
+        rest = PAGE_BYTES - len(page.encode("utf-8", "replace")) - _ROOM_BYTES
+        each = int(rest * _BASE64_SHARE / max(1, len(self._pictures)))
+        limit = min(_MOST_PICTURE_BYTES, max(_LEAST_PICTURE_BYTES, each))
+        return Markup(_SLOTS.sub(lambda slot: data_uri(self._pictures[int(slot[1])], limit), page))
+
+
 def read_picture(path: Path) -> Canvas | None:
-    """Return the pixels of an overlay, (H, W, 3) uint8 RGB; None where there is none that can be read."""
+    """Return the pixels of a picture, (H, W, 3) uint8 RGB; None where there is none that can be read."""
     try:
         return to_uint8(decode(path).pixels)
     except DensitometryError:
         return None
-
-
-def panels_of(overlay: Canvas, width_px: int, height_px: int) -> tuple[Canvas, Canvas] | None:
-    """Return both pictures of a comparison's overlay without title and legend.
-
-    Args:
-        overlay: (H, W, 3) as `report.fates.draw_fates` lays it out.
-        width_px: width of the baseline's picture.
-        height_px: its height.
-
-    Returns:
-        Baseline and follow-up; None where the overlay has another layout.
-    """
-    wide = (overlay.shape[1] - PANEL_GAP_PX) // 2
-    factor, rest = divmod(wide, width_px)
-    row = round(_TITLE_ROW * min(1.0, max(_SMALLEST_TITLE, wide / _TITLE_FULL_SIZE_PX)))
-    top = round(_TITLE_SHARE * row)
-    bottom = top + factor * height_px
-    if rest or factor < 1 or 2 * wide + PANEL_GAP_PX != overlay.shape[1] or bottom > overlay.shape[0]:
-        return None
-    return overlay[top:bottom, :wide], overlay[top:bottom, wide + PANEL_GAP_PX :]
 
 
 def picture_of(overlay: Canvas, width_px: int, height_px: int) -> Canvas:
@@ -70,26 +77,31 @@ def picture_of(overlay: Canvas, width_px: int, height_px: int) -> Canvas:
     return overlay[: factor * height_px]
 
 
-def embed(picture: Canvas, most_bytes: int) -> Embedded:
-    """Return a picture as JPEG of at most `most_bytes` where the smallest size allows it.
+def data_uri(picture: Canvas, most_bytes: int) -> str:
+    """Return a picture as JPEG of at most `most_bytes` where the smallest size allows it, as a data URI.
 
     The first of a fixed list of widths and qualities that fits is taken: the same picture and limit give the
     same bytes.
     """
     data = b""
-    scaled = picture
-    for width in _WIDTHS_PX:
+    widths = [width for width in _WIDTHS_PX if width < picture.shape[1]]
+    bytes_per_px = 0.0
+    for width in (picture.shape[1], *widths):
         scaled = _narrowed(picture, width)
+        if bytes_per_px * scaled[..., 0].size > _SURE_TO_FAIL * most_bytes:
+            continue
         for quality in _QUALITIES:
-            data = _jpeg(scaled, quality)
+            data = encode_jpeg(scaled, quality)
             if len(data) <= most_bytes:
-                return _embedded(data, scaled)
-    return _embedded(data, scaled)
+                return _uri(data)
+            if len(data) > _SURE_TO_FAIL * most_bytes:
+                bytes_per_px = len(data) / scaled[..., 0].size
+                break
+    return _uri(data)
 
 
-def _embedded(data: bytes, picture: Canvas) -> Embedded:
-    uri = "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
-    return Embedded(uri, picture.shape[1], picture.shape[0])
+def _uri(data: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
 
 
 def _narrowed(picture: Canvas, width_px: int) -> Canvas:
@@ -97,11 +109,3 @@ def _narrowed(picture: Canvas, width_px: int) -> Canvas:
         return np.ascontiguousarray(picture)
     height_px = max(1, round(picture.shape[0] * width_px / picture.shape[1]))
     return np.asarray(cv2.resize(picture, (width_px, height_px), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _jpeg(picture: Canvas, quality: int) -> bytes:
-    done, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        msg = "a picture could not be encoded"
-        raise RuntimeError(msg)
-    return bytes(data.tobytes())

@@ -1,7 +1,7 @@
 "use strict";
 (function () {
   document.documentElement.classList.add("js");
-  var BLINK_MS = 700, STEP = 5, MOST_ZOOM = 8;
+  var BLINK_MS = 700, STEP = 5, MOST_ZOOM = 8, PARTS = 12, REACH_PX = 14;
 
   function viewer(root) {
     var stage = root.querySelector(".stage"), after = root.querySelector(".after");
@@ -9,6 +9,7 @@
     var slider = root.querySelector("input[type=range]"), tip = root.querySelector(".tip");
     var worlds = root.querySelectorAll(".world"), first = tip.textContent;
     var hairs = Array.prototype.slice.call(root.querySelectorAll(".hair"));
+    var lines = null;
     var blink = root.querySelector("[data-act=blink]"), marks = root.querySelector("[data-act=marks]");
     var zoom = 1, left = 0, top = 0, timer = null, chosen = -1, drag = null;
 
@@ -59,8 +60,35 @@
       timer = setInterval(flip, BLINK_MS);
     }
     function toggleMarks() {
-      var on = root.classList.toggle("nomarks");
+      var on = root.classList.toggle("nohairs");
       marks.setAttribute("aria-pressed", on ? "false" : "true");
+    }
+    function points(hair) {
+      var line = hair.querySelector(".line"), long = line.getTotalLength(), found = [], at;
+      for (var part = 0; part <= PARTS; part += 1) {
+        at = line.getPointAtLength(long * part / PARTS);
+        found.push([at.x, at.y]);
+      }
+      return found;
+    }
+    function shownPane(event) {
+      if (timer !== null) { return stage.dataset.face === "before" ? before : after; }
+      return share(event) < Number(slider.value) ? before : after;
+    }
+    function nearest(event) {
+      var pane = shownPane(event), svg = pane.querySelector(".layer"), best = null, least = REACH_PX;
+      if (!svg) { return null; }
+      lines = lines || hairs.map(points);
+      var places = svg.getScreenCTM(), wide = places.a;
+      var x = (event.clientX - places.e) / wide, y = (event.clientY - places.f) / wide;
+      hairs.forEach(function (hair, number) {
+        if (!pane.contains(hair)) { return; }
+        lines[number].forEach(function (at) {
+          var far = wide * Math.hypot(at[0] - x, at[1] - y);
+          if (far < least) { least = far; best = hair; }
+        });
+      });
+      return best;
     }
     function tell(hair) {
       hairs.forEach(function (other) { other.classList.toggle("on", other === hair); });
@@ -88,19 +116,19 @@
       });
     });
     slider.addEventListener("input", function () { stopBlink(); slide(); });
-    stage.addEventListener("pointerover", function (event) {
-      var hair = event.target.closest(".hair");
-      if (hair) { chosen = hairs.indexOf(hair); tell(hair); }
-    });
+    function pointAt(event) {
+      var hair = nearest(event);
+      if (hair && chosen !== hairs.indexOf(hair)) { chosen = hairs.indexOf(hair); tell(hair); }
+      return hair;
+    }
     stage.addEventListener("pointerdown", function (event) {
-      var hair = event.target.closest(".hair");
-      if (hair) { chosen = hairs.indexOf(hair); tell(hair); }
+      var hair = pointAt(event);
       drag = { x: event.clientX, y: event.clientY, left: left, top: top };
       stage.setPointerCapture(event.pointerId);
       if (zoom === 1 && !hair) { stopBlink(); show(share(event)); }
     });
     stage.addEventListener("pointermove", function (event) {
-      if (!drag) { return; }
+      if (!drag) { pointAt(event); return; }
       if (zoom > 1) {
         left = drag.left + event.clientX - drag.x;
         top = drag.top + event.clientY - drag.y;

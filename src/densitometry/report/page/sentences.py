@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from densitometry.follow.response import ENDPOINTS
@@ -22,6 +23,9 @@ DEFAULT_ENDPOINT = "terminal_density"
 PERCENT = 100
 INCONCLUSIVE = "inconclusive"
 """Code of the reason whose sentence holds the figures already."""
+
+_STUDY_CODE = re.compile("E2[0-9]{2}")
+"""A problem of the study's own tables."""
 
 VERDICTS = ("improved", "stable", "worsened", "undetermined", "refused")
 
@@ -44,7 +48,7 @@ def endpoint_of(row: Row | None) -> str:
     return ENDPOINTS.get(word, ENDPOINTS[DEFAULT_ENDPOINT])
 
 
-def amount_of(row: Row, figure: str, *, signed: bool = True) -> Amount | None:
+def amount_of(row: Row, figure: str, texts: Texts) -> Amount | None:
     """Return a figure of a change with the range that a claim about the person needs.
 
     The region interval where the table has one, else the stated one.
@@ -60,15 +64,15 @@ def amount_of(row: Row, figure: str, *, signed: bool = True) -> Amount | None:
     sdc = row[f"{figure}_sdc"]
     return Amount(
         value,
-        change_number(value, figure, signed=signed),
-        change_number(ends[0], figure),
-        change_number(ends[1], figure),
-        noise=None if sdc is None else change_number(sdc, figure, signed=False),
+        change_number(value, figure, texts),
+        change_number(ends[0], figure, texts),
+        change_number(ends[1], figure, texts),
+        noise=None if sdc is None else change_number(sdc, figure, texts, signed=False),
         kind=kind,
     )
 
 
-def change_number(value: float, figure: str, *, signed: bool = True) -> Markup:
+def change_number(value: float, figure: str, texts: Texts, *, signed: bool = True) -> Markup:
     """Return a change as it is shown, with its unit; fractions as points of a per cent."""
     unit = CHANGE_FIGURES[figure][0]
     factor = 1 if unit else PERCENT
@@ -78,7 +82,8 @@ def change_number(value: float, figure: str, *, signed: bool = True) -> Markup:
     if not signed and value < 0:
         shown = -shown
     words = f"{shown:{sign}.{digits}f}".replace("-", "−")
-    return number(value, f"{words} {unit or 'points'}")
+    shown_unit = unit or texts.word("unit_points")
+    return number(value, f"{words} {shown_unit}")
 
 
 def value_number(row: Row, name: str, measure: str) -> Markup | None:
@@ -92,9 +97,9 @@ def value_number(row: Row, name: str, measure: str) -> Markup | None:
     return number(value, f"{value:.{digits}f}")
 
 
-def unit_of(measure: str) -> str:
+def unit_of(measure: str, texts: Texts) -> str:
     """Return the unit shown after a value, with a space before it where there is one."""
-    unit = {"1/cm²": "per cm²"}.get(VISIT_MEASURES[measure][0], VISIT_MEASURES[measure][0])
+    unit = {"1/cm²": texts.word("unit_per_cm2")}.get(VISIT_MEASURES[measure][0], VISIT_MEASURES[measure][0])
     return f" {unit}" if unit else ""
 
 
@@ -106,7 +111,9 @@ def verdict_key(row: Row | None) -> str:
 
 
 def day_words(row: Row, texts: Texts) -> str:
-    """Return the day of a visit in words."""
+    """Return the date or day of a visit in words."""
+    if row["date"]:
+        return str(row["date"])
     return texts.word("day_unknown") if row["day"] is None else texts.word("day", day=row["day"])
 
 
@@ -126,18 +133,20 @@ def sentence(spot: Spot, row: Row | None, visit: Row, texts: Texts) -> Markup:
         return texts.say("no_change_row", site=site, visit=name_of(visit["session"]))
     why = str(row["reason"]) or texts.word("why_unknown")
     if row["verdict"] not in VERDICTS or row["verdict"] == "refused":
-        return texts.say("refused", site=site, visit=name_of(visit["session"]), why=_ended(why))
+        said = texts.say("refused", site=site, visit=name_of(visit["session"]), why=_ended(why))
+        return join([said, _to_know(row, texts)])
     figure = endpoint_of(row)
     measure = texts.word(MEASURE_OF[figure])
     when = _when(row, texts)
-    amount = amount_of(row, figure)
+    amount = amount_of(row, figure, texts)
     if row["verdict"] == "undetermined" or amount is None:
         figures = None
         if amount is not None and row["reason_code"] != INCONCLUSIVE:
             figures = texts.say("figures", amount=amount.shown, low=amount.low, high=amount.high)
-        return texts.say(
+        said = texts.say(
             "undetermined", site=site, measure=measure, when=when, why=_ended(why), figures=figures
         )
+        return join([said, _to_know(row, texts)])
     if row["verdict"] == "stable":
         parts = {"amount": amount.shown, "low": amount.low, "high": amount.high}
         return texts.say("stable", site=site, measure=measure, when=when, **parts)
@@ -145,11 +154,11 @@ def sentence(spot: Spot, row: Row | None, visit: Row, texts: Texts) -> Markup:
         "changed",
         site=site,
         measure=measure,
-        amount=change_number(amount.value, figure, signed=False),
+        amount=change_number(amount.value, figure, texts, signed=False),
         direction=texts.word("higher" if amount.value > 0 else "lower"),
         low=amount.low,
         high=amount.high,
-        when=when,
+        then=_then(row, when, texts),
         noise=None if amount.noise is None else texts.say("noise", sdc=amount.noise),
     )
     return join([said, texts.say("no_cause")])
@@ -157,8 +166,16 @@ def sentence(spot: Spot, row: Row | None, visit: Row, texts: Texts) -> Markup:
 
 def range_note(row: Row | None, texts: Texts) -> Markup | None:
     """Return what the range of a change is for; None where no range is shown."""
-    amount = None if row is None or row["verdict"] == "refused" else amount_of(row, endpoint_of(row))
+    amount = None if row is None or row["verdict"] == "refused" else amount_of(row, endpoint_of(row), texts)
     return None if amount is None else texts.say(f"range_{amount.kind}")
+
+
+def _to_know(row: Row, texts: Texts) -> Markup | None:
+    """Return what would have to be done to know, where there is such a thing."""
+    key = f"to_know_{row['reason_code']}"
+    if _STUDY_CODE.fullmatch(str(row["reason_code"])):
+        key = "to_know_study"
+    return join([" ", texts.say("to_know", what=texts.say(key))]) if texts.has(key) else None
 
 
 def _first(spot: Spot, visit: Row, texts: Texts) -> Markup:
@@ -167,16 +184,24 @@ def _first(spot: Spot, visit: Row, texts: Texts) -> Markup:
     if None in numbers:
         return texts.say("first_unmeasured", site=name_of(spot.title))
     value, low, high = numbers
-    said = tag("span", value, unit_of(measure))
+    said = tag("span", value, unit_of(measure, texts))
     return texts.say(
         "first", site=name_of(spot.title), measure=texts.word(measure), value=said, low=low, high=high
     )
+
+
+def _then(row: Row, when: Markup | None, texts: Texts) -> Markup:
+    if row["baseline_date"]:
+        return texts.say("then_date", date=str(row["baseline_date"]), visit=name_of(row["baseline_session"]))
+    return texts.say("then_visit", when=when)
 
 
 def _when(row: Row, texts: Texts) -> Markup | None:
     if not row["baseline_session"]:
         return None
     visit = name_of(row["baseline_session"])
+    if row["baseline_date"]:
+        return texts.say("when_date", visit=visit, date=str(row["baseline_date"]))
     if row["day"] is None:
         return texts.say("when_unknown", visit=visit)
     return texts.say("when", visit=visit, days=number(row["day"], str(row["day"])))

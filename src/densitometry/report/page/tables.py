@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from densitometry.report.page import frame, timeline
-from densitometry.report.page.load import Capture, Output, Row, Spot
+from densitometry.report.page import courses, frame, timeline
+from densitometry.report.page.load import EVERYWHERE, Capture, Output, Row, Spot
 from densitometry.report.page.markup import Child, Markup, join, name_of, number, tag
 from densitometry.report.page.sentences import (
     MEASURE_OF,
@@ -25,18 +25,58 @@ _CUTOFF_KEY = "cutoff_um"
 
 def visits(spot: Spot, name_of_agent: Callable[[str], str], texts: Texts) -> Markup:
     """Return every visit of a site with all measures and their ranges, folded."""
-    header: list[Child] = [texts.word("visit"), texts.word("day", day="").strip(), texts.word("col_status")]
-    header += [f"{texts.word(measure)}{unit_of(measure)}" for measure in timeline.MEASURES]
+    header: list[Child] = [texts.word("visit"), texts.word("col_date"), texts.word("col_day")]
+    header.append(texts.word("col_status"))
+    header += [f"{texts.word(measure)}{unit_of(measure, texts)}" for measure in timeline.MEASURES]
     header.append(texts.word("col_treatments"))
     rows: list[list[Child]] = []
     for row in spot.visits:
         change = spot.changes.get(row["session"])
-        cells: list[Child] = [name_of(row["session"]), _day(row), texts.word(_status_key(row))]
+        cells: list[Child] = [name_of(row["session"]), row["date"] or texts.word("none"), _day(row)]
+        cells.append(texts.word(_status_key(row)))
         cells += [_ranged(row, measure, texts) for measure in timeline.MEASURES]
-        cells.append(timeline.treatments_of(change, name_of_agent) if change else "")
+        cells.append(courses.treatments_of(change, name_of_agent, texts) if change else "")
         rows.append(cells)
     caption = join([name_of(spot.title), ": ", texts.say("col_range")])
     return frame.folded(texts.say("numbers"), frame.table(header, rows, caption))
+
+
+def treatments(rows: Sequence[Row], texts: Texts) -> Markup:
+    """Return every treatment of a participant as it is recorded."""
+    keys = ("col_agent", "col_start", "col_end", "col_dose", "col_route", "col_sites", "col_note")
+    lines: list[list[Child]] = []
+    for row in rows:
+        end = texts.word("once" if row["single"] else "goes_on")
+        dose = [number(row["dose"], f"{row['dose']:g}"), f" {row['unit']}"] if row["dose"] is not None else ""
+        sites = row["sites"].replace("+", ", ")
+        where = texts.word("everywhere") if row["sites"] == EVERYWHERE else sites
+        lines.append(
+            [
+                name_of(row["agent_name"] or row["agent"]),
+                row["start"] or texts.word("not_known"),
+                row["end"] or end,
+                dose,
+                row["route"],
+                name_of(where or texts.word("none")),
+                name_of(row["note"]) if row["note"] else "",
+            ]
+        )
+    return frame.table([texts.word(key) for key in keys], lines, texts.word("treatments"))
+
+
+def about(row: Row | None, texts: Texts) -> Markup | None:
+    """Return what is recorded about a participant, as a line; None where nothing is."""
+    if row is None:
+        return None
+    parts: list[Child] = []
+    for key in ("sex", "age_years", "diagnosis_name", "arm", "centre", "note"):
+        if row[key] in (None, ""):
+            continue
+        shown: Child = name_of(row[key])
+        if key == "age_years":
+            shown = number(row[key], f"{row[key]:g}")
+        parts += [" · " if parts else None, texts.say(f"about_{key}"), ": ", shown]
+    return tag("p", join(parts), class_="about") if parts else None
 
 
 def changes(spots: Sequence[Spot], texts: Texts) -> Markup:
@@ -49,7 +89,7 @@ def changes(spots: Sequence[Spot], texts: Texts) -> Markup:
         for session, row in spot.changes.items():
             cells: list[Child] = [name_of(spot.title), name_of(session)]
             for figure in MEASURE_OF:
-                amount = amount_of(row, figure)
+                amount = amount_of(row, figure, texts)
                 if amount is None:
                     cells.append(texts.word("none"))
                     continue

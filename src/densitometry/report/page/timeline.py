@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping, Sequence
 
-from densitometry.report.page import axes
+from densitometry.report.page import axes, courses
 from densitometry.report.page.load import Row, Spot
-from densitometry.report.page.markup import Markup, tag
+from densitometry.report.page.markup import Markup
 from densitometry.report.page.texts import Texts
 from densitometry.schema_study import VISIT_MEASURES
 
@@ -20,19 +20,10 @@ MEASURES: Mapping[str, str] = {
 }
 """Measures drawn over time, in this order → the figure whose smallest detectable change is the band."""
 
-_TOP, _PLOT, _AXIS, _LANE = 30.0, 150.0, 40.0, 22.0
+_TOP, _PLOT, _AXIS = 30.0, 150.0, 42.0
 _DAYS_OF_UNKNOWN = 28
 _LABEL_WIDTH = 7.5
-_MOST_LANES = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One treatment as the results record it: marks on days, or spans over visits."""
-
-    code: str
-    marks: tuple[int, ...]
-    spans: tuple[tuple[int, int], ...]
+_DATE_WIDTH = 84.0
 
 
 def days_of(spot: Spot) -> dict[str, float]:
@@ -47,27 +38,8 @@ def has_days(spot: Spot) -> bool:
     return all(row["day"] is not None for row in spot.visits)
 
 
-def courses_of(spot: Spot) -> list[Course]:
-    """Return treatments that the site's comparisons name: courses over visits, single ones on their day."""
-    marks: dict[str, set[int]] = {}
-    seen: dict[str, list[int]] = {}
-    days = sorted(row["day"] for row in spot.changes.values() if row["day"] is not None)
-    for row in spot.changes.values():
-        if row["day"] is None:
-            continue
-        if row["last_treatment"] and row["days_since_treatment"] is not None:
-            marks.setdefault(row["last_treatment"], set()).add(row["day"] - row["days_since_treatment"])
-        for code in filter(None, row["treatments"].split("+")):
-            seen.setdefault(code, []).append(row["day"])
-    found = [Course(code, tuple(sorted(on)), ()) for code, on in sorted(marks.items())]
-    return [
-        *found,
-        *(Course(code, (), _spans(sorted(on), days)) for code, on in sorted(seen.items())),
-    ]
-
-
 def timeline(
-    spot: Spot, measure: str, drift: Spot | None, name_of_agent: Callable[[str], str], texts: Texts
+    spot: Spot, measure: str, drift: Spot | None, treated: Sequence[courses.Course], texts: Texts
 ) -> Markup:
     """Return the chart of one measure of one site over time.
 
@@ -75,19 +47,19 @@ def timeline(
         spot: the site.
         measure: key of MEASURES.
         drift: the untreated check site, drawn in grey; None where there is none.
-        name_of_agent: code of a treatment → words.
+        treated: treatments of the site.
         texts: catalogue.
     """
-    courses = courses_of(spot)[:_MOST_LANES] if has_days(spot) else []
-    height = _TOP + _PLOT + _AXIS + _LANE * len(courses)
+    treated = treated[: courses.MOST_LANES] if has_days(spot) else ()
+    height = _TOP + _PLOT + _AXIS + courses.LANE * len(treated)
     places = days_of(spot)
     drift = drift if drift is not None and has_days(spot) and has_days(drift) else None
     own, other = _points(spot, measure, places), _points(drift, measure, days_of(drift)) if drift else []
     band = _band(spot, measure, places)
     numbers = [value for point in (*own, *other) for value in point[1:] if value is not None]
     numbers += [edge for item in band for edge in item[1:]]
-    marks = [day for course in courses for day in course.marks]
-    whole = axes.value_scale([*places.values(), *marks], axes.LEFT + 14, axes.WIDTH - axes.RIGHT - 14)
+    held = courses.axis_days(list(places.values()) or [0.0], treated)
+    whole = axes.value_scale(held, axes.LEFT + 14, axes.WIDTH - axes.RIGHT - 14)
     across = axes.Scale(whole.low, whole.high, axes.LEFT, axes.WIDTH - axes.RIGHT)
     up = axes.value_scale(numbers, _TOP + _PLOT, _TOP, zero=measure == "vellus_fraction")
     unit = VISIT_MEASURES[measure][0] or "%"
@@ -98,7 +70,7 @@ def timeline(
     parts += _draw_series(other, across, up, "drift")
     parts += _draw_series(own, across, up, "own")
     parts += _draw_visits(spot, places, across)
-    parts += _draw_courses(courses, across, name_of_agent)
+    parts += courses.draw(treated, across, _TOP + _PLOT + _AXIS)
     name = texts.word("chart_time", measure=title, site=spot.title)
     return axes.drawing(name, texts.word("chart_time_about"), axes.WIDTH, height, *parts)
 
@@ -175,6 +147,7 @@ def _draw_visits(spot: Spot, places: Mapping[str, float], across: axes.Scale) ->
     bottom = _TOP + _PLOT
     parts = [axes.line(axes.LEFT, bottom, axes.WIDTH - axes.RIGHT, bottom, "axis-line")]
     free = 0.0
+    dated = _room_for_dates(spot, places, across)
     for row in spot.visits:
         x = across(places[row["session"]])
         parts.append(axes.line(x, bottom, x, bottom + 5, "axis-line"))
@@ -184,57 +157,22 @@ def _draw_visits(spot: Spot, places: Mapping[str, float], across: axes.Scale) ->
             continue
         free = x + wide
         parts.append(axes.text(x, bottom + 19, label, most=7))
-        if row["day"] is not None:
+        if dated:
+            parts.append(
+                axes.text(min(x, axes.WIDTH - _DATE_WIDTH / 2), bottom + 34, row["date"], "tick faint")
+            )
+        elif row["day"] is not None:
             parts.append(axes.text(x, bottom + 34, f"d{row['day']}", "tick faint"))
     return parts
 
 
-def _draw_courses(
-    courses: Sequence[Course], across: axes.Scale, name_of_agent: Callable[[str], str]
-) -> list[Markup]:
-    parts: list[Markup] = []
-    for number, course in enumerate(courses):
-        y = _TOP + _PLOT + _AXIS + _LANE * number
-        about = tag("title", name_of_agent(course.code))
-        for start, end in course.spans:
-            left, right = across(start), across(end)
-            parts.append(axes.rect(left - 6, y + 3, right - left + 12, 8, "course"))
-        for day in course.marks:
-            x = across(day)
-            parts.append(axes.path([(x - 6, y), (x + 6, y), (x, y + 12)], "injection", about, closed=True))
-        ends = [*course.marks, *(end for span in course.spans for end in span)]
-        last, first = across(max(ends)) + 12, across(min(ends)) - 12
-        words = name_of_agent(course.code)
-        most_right = int((axes.WIDTH - last) / _LABEL_WIDTH)
-        if most_right >= min(len(words), 18):
-            parts.append(axes.text(last, y + 12, words, "tick", "start", most=max(4, most_right)))
-        else:
-            parts.append(
-                axes.text(first, y + 12, words, "tick", "end", most=max(4, int(first / _LABEL_WIDTH)))
-            )
-    return parts
-
-
-def _spans(on: Sequence[int], days: Sequence[int]) -> tuple[tuple[int, int], ...]:
-    """Return runs of visits, without a visit between at which the course was not on record."""
-    spans: list[tuple[int, int]] = []
-    for day in on:
-        between = spans and any(spans[-1][1] < other < day and other not in on for other in days)
-        if spans and not between:
-            spans[-1] = (spans[-1][0], day)
-        else:
-            spans.append((day, day))
-    return tuple(spans)
+def _room_for_dates(spot: Spot, places: Mapping[str, float], across: axes.Scale) -> bool:
+    """Whether every visit has a date and they can stand beside each other."""
+    places_of = sorted(across(places[row["session"]]) for row in spot.visits)
+    apart = all(after - before >= _DATE_WIDTH for before, after in itertools.pairwise(places_of))
+    return apart and all(row["date"] for row in spot.visits)
 
 
 def legend_needs_drift(spot: Spot, drift: Spot | None) -> bool:
     """Whether the check site is drawn in the charts of this site."""
     return drift is not None and drift is not spot and has_days(spot) and has_days(drift)
-
-
-def treatments_of(row: Row, name_of_agent: Callable[[str], str]) -> str:
-    """Return what was on record at a visit, in words."""
-    parts = [name_of_agent(code) for code in filter(None, row["treatments"].split("+"))]
-    if row["last_treatment"] and row["days_since_treatment"] is not None:
-        parts.append(f"{name_of_agent(row['last_treatment'])} (−{row['days_since_treatment']} d)")
-    return ", ".join(parts)

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from densitometry.report import results
-from densitometry.report.page import axes
-from densitometry.report.page.hairs import FATES, LinkedHair, Pair, read_pair
+from densitometry.report import changes, results
+from densitometry.report.page import layer
+from densitometry.report.page.hairs import FATES, OUTSIDE, Pair, read_pair
 from densitometry.report.page.load import Capture, Row, Spot
 from densitometry.report.page.markup import Markup, join, name_of, number, plain, tag
-from densitometry.report.page.pictures import Embedded, embed, panels_of, picture_of, read_picture
+from densitometry.report.page.pictures import Album, Embedded, picture_of, read_picture
 from densitometry.report.page.texts import Texts
-
-_MARK_SHARE = 0.011
-"""Half size of a mark as a share of the picture's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,24 +21,22 @@ class Viewer:
 
     Attributes:
         root: results folder.
-        most_bytes: of one embedded picture.
+        album: takes the pictures.
         texts: catalogue.
     """
 
     root: Path
-    most_bytes: int
+    album: Album
     texts: Texts
 
     def comparison(self, spot: Spot, row: Row) -> Markup:
         """Return the pictures of a visit beside or on those of the baseline, or why there are none."""
         pair = read_pair(self.root, spot, row)
-        overlay = None if pair is None else read_picture(pair.folder / results.OVERLAY_NAME)
-        panels = None
-        if pair is not None and overlay is not None:
-            panels = panels_of(overlay, pair.width_px, pair.height_px)
-        if pair is None or panels is None:
+        plain = () if pair is None else (changes.BASELINE_PICTURE, changes.FOLLOWUP_PICTURE)
+        found = [read_picture(pair.folder / name) for name in plain] if pair is not None else []
+        pictures = [self.album.add(picture) for picture in found if picture is not None]
+        if pair is None or len(pictures) != len(plain):
             return self._loose(spot, row, compared=pair is not None)
-        pictures = [embed(panel, self.most_bytes) for panel in panels]
         if not pair.registered:
             why = pair.reason or str(row["reason"]) or self.texts.word("why_unknown")
             said = tag("p", self.texts.say("not_registered", why=f"{why} "), class_="note")
@@ -74,7 +69,7 @@ class Viewer:
         width, height = size.get("width_px"), size.get("height_px")
         if isinstance(width, int) and isinstance(height, int) and min(width, height) > 0:
             overlay = picture_of(overlay, width, height)
-        return embed(overlay, self.most_bytes)
+        return self.album.add(overlay)
 
     def _loose(self, spot: Spot, row: Row, *, compared: bool) -> Markup:
         """Return the pictures of both visits as they were measured, as far as there are any, and why so."""
@@ -113,8 +108,8 @@ class Viewer:
             strict=True,
         ):
             alt = f"{plain(spot.title)}: {texts.word(key, visit=plain(visit))}"
-            layer = self._layer(hairs, pair, visits)
-            world = tag("div", _image(picture, alt), layer, class_="world")
+            drawn = layer.drawing(hairs, (pair.width_px, pair.height_px), visits, texts)
+            world = tag("div", _image(picture, alt), drawn, class_="world")
             caption = tag("figcaption", texts.say(key, visit=name_of(visit)))
             panes.append(tag("figure", world, caption, class_=f"pane {side}"))
         label = texts.word("viewer", site=plain(spot.title), before=plain(visits[0]), after=plain(visits[1]))
@@ -169,46 +164,14 @@ class Viewer:
         ]
         return tag("div", slider, blink, marks, *buttons, class_="tools script")
 
-    def _layer(self, hairs: Sequence[LinkedHair], pair: Pair, visits: tuple[str, str]) -> Markup:
-        size = max(4.0, _MARK_SHARE * pair.width_px)
-        drawn = []
-        for hair in hairs:
-            if hair.fate not in FATES:
-                continue
-            title = tag("title", self._about(hair, visits))
-            line = axes.path([(float(x), float(y)) for x, y in hair.line_px], "hit")
-            drawn.append(tag("g", title, line, *_mark(hair, size), class_=f"hair {hair.fate}"))
-        return tag(
-            "svg",
-            *drawn,
-            viewBox=f"-0.5 -0.5 {pair.width_px} {pair.height_px}",
-            class_="layer",
-            aria_hidden="true",
-            focusable="false",
-        )
-
-    def _about(self, hair: LinkedHair, visits: tuple[str, str]) -> str:
-        first, then = (plain(visit) for visit in visits)
-        shown = {
-            "before": "–" if hair.before_um is None else f"{hair.before_um:.1f}",
-            "after": "–" if hair.after_um is None else f"{hair.after_um:.1f}",
-        }
-        return self.texts.word(f"hair_{hair.fate}", number=hair.number, first=first, then=then, **shown)
-
     def _legend(self, pair: Pair) -> Markup:
         texts = self.texts
-        items = []
-        for fate in FATES:
-            sample = tag(
-                "svg",
-                axes.line(2, 8, 30, 8, "sample"),
-                *_shape(fate, 16.0, 8.0, 5.0),
-                viewBox="0 0 32 16",
-                class_=f"key {fate}",
-                aria_hidden="true",
-                focusable="false",
-            )
-            items.append(tag("li", sample, texts.say(f"fate_{fate}"), " ", _count(pair, fate)))
+        items = [
+            tag("li", layer.sample(fate), texts.say(f"fate_{fate}"), " ", _count(pair, fate))
+            for fate in FATES
+        ]
+        if any(hair.fate == OUTSIDE for hair in (*pair.before, *pair.after)):
+            items.append(tag("li", layer.sample(OUTSIDE), texts.say("fate_outside")))
         return tag("ul", *items, class_="legend")
 
 
@@ -216,32 +179,8 @@ def _count(pair: Pair, fate: str) -> Markup:
     return number(pair.counts[fate], str(pair.counts[fate]))
 
 
-def _mark(hair: LinkedHair, size: float) -> list[Markup]:
-    x, y = (float(part) for part in hair.line_px[0])
-    return _shape(hair.fate, x, y, size)
-
-
-def _shape(fate: str, x: float, y: float, size: float) -> list[Markup]:
-    """Return the shape that says a fate without its colour: none followed, plus, cross, or a diamond."""
-    if fate == "gained":
-        steps = f"M{x - size:.1f} {y:.1f}H{x + size:.1f}M{x:.1f} {y - size:.1f}V{y + size:.1f}"
-    elif fate == "lost":
-        left, right, top, bottom = x - size, x + size, y - size, y + size
-        steps = (
-            f"M{left:.1f} {top:.1f}L{right:.1f} {bottom:.1f}M{left:.1f} {bottom:.1f}L{right:.1f} {top:.1f}"
-        )
-    elif fate == "uncertain":
-        steps = (
-            f"M{x:.1f} {y - size:.1f}L{x + size:.1f} {y:.1f}L{x:.1f} {y + size:.1f}L{x - size:.1f} {y:.1f}Z"
-        )
-    else:
-        half = size / 2
-        return [axes.circle(x, y, half, "halo"), axes.circle(x, y, half, "mark")]
-    return [tag("path", d=steps, class_="halo"), tag("path", d=steps, class_="mark")]
-
-
 def _image(picture: Embedded, alt: str) -> Markup:
-    return tag("img", src=picture.uri, alt=alt, width=picture.width_px, height=picture.height_px)
+    return tag("img", src=Markup(picture.slot), alt=alt, width=picture.width_px, height=picture.height_px)
 
 
 def fates_sentence(row: Row, texts: Texts) -> Markup | None:
