@@ -31,7 +31,7 @@ FIRST_SEED = 900_000
 CROP, TURN_RAD, ZOOM = 0.06, 0.16, 0.03
 EXPOSURE_SD, TINT_SD, NOISE, JPEG_QUALITY = 0.12, 0.04, 2.0, 85
 EDITED_SHARE = 0.12
-SURROUND_UM = 60.0
+SURROUND_UM, WIDER = 80.0, 1.4
 SAME_PLACE_UM = 120.0
 
 
@@ -83,9 +83,11 @@ def _measure_frame(job: tuple[int, Frame]) -> tuple[list[dict[str, Any]], follow
     rng = np.random.default_rng(FIRST_SEED + number)
     pixels = np.asarray(cv2.cvtColor(np.asarray(cv2.imread(str(frame.path))), cv2.COLOR_BGR2RGB), np.uint8)
     first = _analyze(pixels, frame.um_per_px)
-    again, to_again = revisited(pixels, rng)
+    again, _ = revisited(pixels, rng)
     second = _analyze(again, frame.um_per_px)
-    rows = [_row("real-same", str(number), follow.compare_visits(follow.patch_of(first), follow.patch_of(second)))]
+    rows = [
+        _row("real-same", str(number), follow.compare_visits(follow.patch_of(first), follow.patch_of(second)))
+    ]
     painted, places_um = painted_out(pixels, first, rng)
     if len(places_um):
         rng_again = np.random.default_rng(FIRST_SEED + number)
@@ -103,7 +105,7 @@ def revisited(pixels: Pixels, rng: np.random.Generator) -> tuple[Pixels, NDArray
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), np.degrees(turn), zoom)
     matrix[:, 2] += shift
     # The largest upright rectangle round the middle that is full of skin.
-    full = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, (width, height)) == 255  # noqa: PLR2004
+    full = cv2.warpAffine(np.full((height, width), 255, np.uint8), matrix, (width, height)) == 255
     left, top, right, bottom = _largest_inside(np.asarray(full))
     moved = np.asarray(cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC))
     moved = moved[top:bottom, left:right].astype(np.float64)
@@ -121,16 +123,16 @@ def _largest_inside(full: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     height, width = full.shape
     for step in range(min(height, width) // 2):
         x, y = round(step * width / height), step
-        if full[y, x:-x or None].all() and full[-y - 1, x:-x or None].all():
-            if full[y:-y or None, x].all() and full[y:-y or None, -x - 1].all():
-                return x, y, width - x, height - y
+        sides = full[y, x : width - x], full[-y - 1, x : width - x], full[y : height - y, [x, -x - 1]]
+        if all(side.all() for side in sides):
+            return x, y, width - x, height - y
     return 0, 0, width, height
 
 
 def painted_out(
     pixels: Pixels, analysis: Analysis, rng: np.random.Generator
 ) -> tuple[Pixels, NDArray[np.float64]]:
-    """Paint some traced hairs over with the skin beside them; return the picture and their roots (k, 2) [µm]."""
+    """Paint some traced hairs over with the skin beside them; also return their roots, (k, 2) [µm]."""
     um = analysis.image.pixel_size.um_per_px
     table = analysis.hairs
     alone = _standing_alone(analysis)
@@ -139,16 +141,23 @@ def painted_out(
     painted = pixels.copy()
     for row in chosen:
         mask = np.zeros(pixels.shape[:2], np.uint8)
-        width = float(table["diameter_um"].iloc[row]) + SURROUND_UM
-        line = np.round(analysis.lines_px[row]).astype(np.int32).reshape(-1, 1, 2)
+        width = WIDER * float(table["diameter_um"].iloc[row]) + SURROUND_UM
+        line = np.round(_longer(analysis.lines_px[row], SURROUND_UM / um)).astype(np.int32).reshape(-1, 1, 2)
         cv2.polylines(mask, [line], isClosed=False, color=255, thickness=max(3, round(width / um)))
         painted = np.asarray(cv2.inpaint(painted, mask, 5, cv2.INPAINT_TELEA), np.uint8)
     roots = table[["root_x_um", "root_y_um"]].to_numpy(float)[list(chosen)]
     return painted, roots.reshape(-1, 2)
 
 
+def _longer(line: NDArray[np.float64], reach_px: float) -> NDArray[np.float64]:
+    """Return a line that runs on at both ends."""
+    ways = [line[0] - line[min(3, len(line) - 1)], line[-1] - line[max(-4, -len(line))]]
+    ends = [way / max(1e-9, float(np.hypot(*way))) * reach_px for way in ways]
+    return np.vstack([line[0] + ends[0], line, line[-1] + ends[1]])
+
+
 def _standing_alone(analysis: Analysis) -> NDArray[np.int64]:
-    """Return counted hairs that no other trace comes near: they can be painted out without touching others."""
+    """Return counted hairs with nothing else traced near: they can be painted out without touching others."""
     um = analysis.image.pixel_size.um_per_px
     lines = analysis.lines_px
     rows = []
@@ -161,7 +170,8 @@ def _standing_alone(analysis: Analysis) -> NDArray[np.int64]:
             continue
         others = [other for j, other in enumerate(lines) if j != k]
         gap = min(
-            (np.hypot(*(line[:, None] - other[None]).transpose(2, 0, 1)).min() for other in others), default=np.inf
+            (np.hypot(*(line[:, None] - other[None]).transpose(2, 0, 1)).min() for other in others),
+            default=np.inf,
         )
         if gap * um > SURROUND_UM + float(analysis.hairs["diameter_um"].iloc[k]):
             rows.append(k)
@@ -180,8 +190,14 @@ def _edited_row(
     lost = links.place_um[(links.status == "lost") & links.shared]
     gaps = np.hypot(*(places_um[inside][:, None] - lost[None]).transpose(2, 0, 1))
     met = gaps.min(axis=1) < SAME_PLACE_UM if gaps.size else np.zeros(int(inside.sum()), bool)
-    chance = 0.0 if links.presence is None else float((links.presence.before - links.presence.after)[links.shared].sum())
-    return {**row, "edited": int(inside.sum()), "told": int(met.sum()), "lost_called": len(lost), "net_lost": chance}
+    net = found.change.baseline_hairs - found.change.followup_hairs
+    return {
+        **row,
+        "edited": int(inside.sum()),
+        "told": int(met.sum()),
+        "lost_called": len(lost),
+        "net_lost": net,
+    }
 
 
 def _row(kind: str, name: str, found: follow.Comparison) -> dict[str, Any]:

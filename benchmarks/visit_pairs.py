@@ -279,7 +279,7 @@ def _shoot(
     width, height = settings.size_um
     placed, kept = next_scene(scene, SceneChange(lie_sd_rad=RUN_LIE_SD_RAD), rng, mapping)
     size = settings.size_px
-    if stated_um_per_px > 1.2 * settings.um_per_px:  # noqa: PLR2004 (another device: as much skin on fewer pixels)
+    if stated_um_per_px > 1.2 * settings.um_per_px:
         size = (round(width / stated_um_per_px), round(height / stated_um_per_px))
     own = replace(settings, size_px=size, um_per_px=um_per_px)
     placed = replace(placed, settings=own, loose=strewn(placed.loose, (width, height), rng))

@@ -72,7 +72,7 @@ def measure(shot: Shot, analysis: Analysis, n_follicles: int) -> Measured:
     pairs, on_truth = pair_hairs(truth, found, max(TOLERANCE_PX, TOLERANCE_UM / shot.um_per_px))
     owner = np.append(shot.follicle, np.full(len(hairs) - len(shot.follicle), -1))
     under = np.full(len(found.per_curve), -1)
-    if len(hairs) and len(under):
+    if hairs and len(under):
         best = on_truth.argmax(axis=1)
         under = np.where(on_truth[np.arange(len(best)), best] >= ON_HAIR_SHARE, owner[best], -1)
     for t, f in pairs:

@@ -1,7 +1,7 @@
 """Following measured on pictures: pairs of visits rendered, analysed, compared and held against the truth.
 
-`python -m benchmarks.visits --kind cycle --pairs 20 --jobs 2` adds rows to the results file; `--tables` prints
-(and with `--document` writes) what all rows say together, so that a run can be split.
+`python -m benchmarks.visits --kind cycle --pairs 20 --jobs 2` adds rows to the results file; `--tables`
+prints (and with `--document` writes) what all rows say together, so that a run can be split.
 """
 
 from __future__ import annotations
@@ -30,8 +30,12 @@ DECIMALS = 3
 
 
 @click.command()
-@click.option("--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="What happens; repeatable.")
-@click.option("--pairs", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Pairs of each kind.")
+@click.option(
+    "--kind", "kinds", type=click.Choice(list(KINDS)), multiple=True, help="What happens; repeatable."
+)
+@click.option(
+    "--pairs", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Pairs of each kind."
+)
 @click.option(
     "--first-seed",
     type=click.IntRange(0),
@@ -39,7 +43,9 @@ DECIMALS = 3
     show_default=True,
     help="Seed of the first pair; whoever tunes stays below 1000.",
 )
-@click.option("--replicates", type=click.IntRange(1, 9), default=1, show_default=True, help="Pictures a visit.")
+@click.option(
+    "--replicates", type=click.IntRange(1, 9), default=1, show_default=True, help="Pictures a visit."
+)
 @click.option("--setting", type=click.Choice(list(SETTINGS)), default="clipped", show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option(

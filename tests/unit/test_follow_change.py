@@ -12,10 +12,10 @@ import pytest
 from densitometry.errors import InputLayoutError
 from densitometry.follow.change import Change, paired_change
 from densitometry.follow.compare import FollowSettings, compare_visits
-from densitometry.follow.presence import presence_of
 from densitometry.follow.growth import phototrichogram
 from densitometry.follow.match import link_hairs
 from densitometry.follow.patch import Field, Patch
+from densitometry.follow.presence import presence_of
 from densitometry.follow.record import LINK_COLUMNS, change_record, links_table
 from densitometry.follow.register import RegisterSettings, Registration, register
 from densitometry.follow.repeatability import SAME_SKIN_PRIOR, Repeatability, update

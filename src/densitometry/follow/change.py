@@ -35,7 +35,7 @@ from densitometry.model import FloatArray
 UNSTATED_SCALE_TOLERANCE = 0.02
 """Two scales whose error nobody stated disagree when their ratio departs from 1 by more than this."""
 LEAST_CHANCE = 1e-6
-MODEL_DOUBT = 1.4
+MODEL_DOUBT = 1.7
 """The chances of presence rest on estimated rates: simulated visits scatter by this much more (variance)."""
 PRESENT = 0.25
 """From this weight on a hair is taken for being there where openings and hairs are only counted."""
@@ -136,15 +136,10 @@ def paired_change(
     )
     if links.presence is None:
         single = (links.baseline[rows] < 0) | (links.followup[rows] < 0)
-
-        def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
-            rates = [side.error_rate for side in sides]
-            first, second = detection_variances([before, after], rates, single)
-            return first, second
+        capture = _capture_of_tracing(sides, single)
     else:
         presence = links.presence.take(rows)
-        sides = _looked_at(sides, presence)
-        capture = _capture_of(presence)
+        sides, capture = _looked_at(sides, presence), _capture_of(presence)
     compared = _Compared(sides, links.opening[rows], capture, registration.shared.area_cm2)
     scale = _scale_doubt(baseline, followup, registration.scale_ratio)
     counts = (links.count("matched"), links.count("gained"), links.count("lost"), links.count("uncertain"))
@@ -246,6 +241,18 @@ def _change(
         n_baseline=captures[0],
         n_followup=captures[1],
     )
+
+
+def _capture_of_tracing(
+    sides: tuple[Side, Side], single: NDArray[np.bool_]
+) -> Callable[[FloatArray, FloatArray], tuple[float, float]]:
+    """Return the variance that missed and false hairs bring at the tracer's rates."""
+
+    def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
+        first, second = detection_variances([before, after], [side.error_rate for side in sides], single)
+        return first, second
+
+    return capture
 
 
 def _capture_of(presence: Presence) -> Callable[[FloatArray, FloatArray], tuple[float, float]]:

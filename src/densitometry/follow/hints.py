@@ -1,4 +1,4 @@
-"""What speaks for and against a hair beyond its trace: a second look, and how it lies among its neighbours."""
+"""What speaks for and against a hair beyond its trace: a second look, and how it lies among others."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LARGEST_KAPPA = 12.0
 ODD_SHARE = 0.05
 """Share of hairs that lie any way, whatever their neighbours do."""
 PIECE_SLOPE, PIECE_CONSTANT, MOST_PIECE_NATS = 4.5, 1.0, 1.5
-"""Log odds of a growing hair against a cut piece by the logarithm of its length over the usual one: pieces are
-shorter than the hairs they were cut from (simulated pairs of visits, `training/calibrate_look.py`)."""
+"""Log odds of a growing hair against a cut piece by the logarithm of its length over the usual one: pieces
+are shorter than the hairs they were cut from (from 60 simulated pairs of visits)."""
 UNIT_REACH_UM = 130.0
 """A root this near to another one is of the same follicular unit."""
 LEAST_CHANCE = 0.02
@@ -119,7 +119,7 @@ def _length_nats(patch: Patch) -> FloatArray:
         return np.zeros(len(patch))
     usual = float(np.median(patch.length_um[patch.length_known]))
     nats = PIECE_CONSTANT + PIECE_SLOPE * np.log(np.maximum(patch.length_um, 1.0) / max(usual, 1.0))
-    return np.where(patch.length_known, np.clip(nats, -MOST_PIECE_NATS, MOST_PIECE_NATS), 0.0)
+    return np.asarray(np.where(patch.length_known, np.clip(nats, -MOST_PIECE_NATS, MOST_PIECE_NATS), 0.0))
 
 
 def _company_nats(patch: Patch, gap_um: FloatArray) -> FloatArray:
@@ -129,4 +129,4 @@ def _company_nats(patch: Patch, gap_um: FloatArray) -> FloatArray:
     chance = 1 - float(np.exp(-np.pi * UNIT_REACH_UM**2 * per_um2))
     share = float(np.clip(company.mean(), LEAST_CHANCE, 1 - LEAST_CHANCE))
     chance = float(np.clip(chance, LEAST_CHANCE, 1 - LEAST_CHANCE))
-    return np.where(company, np.log(share / chance), np.log((1 - share) / (1 - chance)))
+    return np.asarray(np.where(company, np.log(share / chance), np.log((1 - share) / (1 - chance))))

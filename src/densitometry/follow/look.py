@@ -1,7 +1,7 @@
 """A second look: what a picture shows where only the other visit's picture has a trace.
 
-A hair that one visit's tracing found and the other's did not has either come or gone, or was overlooked. If it
-was overlooked, the other picture is as dark (or as light) along it as the hair itself, or other hairs cover it.
+A hair that one visit's tracing found and the other's did not has either come or gone, or was overlooked. If
+it was overlooked, the other picture is as dark (or as light) along it as the hair itself, or others cover it.
 """
 
 from __future__ import annotations

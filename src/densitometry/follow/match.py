@@ -129,7 +129,7 @@ def _looked_again(links: Links, baseline: Patch, followup: Patch, deformation: D
     for nats_of, own in zip(lie, (links.baseline, links.followup), strict=True):
         real[own >= 0] += nats_of[own[own >= 0]]
     found = presence_of(seen.astype(np.int64), np.ones(seen.shape, np.int64), Hints(nats, real))
-    status = links.status.copy()
+    status = links.status.astype(f"<U{max(map(len, STATUSES))}")
     for change_of, chance, other in ((LOST, found.before, found.after), (GAINED, found.after, found.before)):
         unlikely = chance - np.minimum(other, chance) < MORE_LIKELY_THAN_NOT
         status[(status == change_of) & unlikely] = UNCERTAIN

@@ -1,4 +1,4 @@
-"""How likely a hair is there at either visit, from which pictures have a trace and what a second look says."""
+"""How likely a hair is there at either visit, from the pictures that trace it and from a second look."""
 
 from __future__ import annotations
 

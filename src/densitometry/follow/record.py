@@ -50,6 +50,7 @@ def change_record(comparison: Comparison) -> dict[str, Any]:
         "baseline_density_per_cm2": None if change is None else _plain(change.baseline_density_per_cm2),
         "cutoff_um": None if change is None else change.cutoff_um,
         "scale_disagrees": None if change is None else change.scale_disagrees,
+        "shade_ratio": None if change is None else change.shade_ratio,
         "pictures": {
             "baseline": len(comparison.baselines),
             "followup": len(comparison.followups),

@@ -129,7 +129,7 @@ class Circumstances:
 
 LARGEST_SCALE_STEP = 1.15
 LARGEST_SHADE_RATIO = 1.5
-"""The same hairs differ by up to 1.1 between simulated visits in other light; dyed fair or grey ones by 4 to 12."""
+"""The same hairs differ by up to 1.1 times between simulated visits in other light, dyed ones by 4 to 12."""
 
 
 @dataclass(frozen=True, slots=True)
