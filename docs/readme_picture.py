@@ -1,4 +1,4 @@
-"""Write docs/images/overlay.png, the picture in README.md, from the first sample picture."""
+"""Write docs/images/overlay.png, the picture in README.md, from a sample picture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from densitometry.cli.app import run
 
 ROOT = Path(__file__).parents[1]
-SAMPLE = ROOT / "sample_images/clipped-0011.jpg"
+SAMPLE = ROOT / "sample_images/sourcedata/clipped-0011.jpg"
 UM_PER_PX = "5.5"
 PICTURE = ROOT / "docs/images/overlay.png"
 WIDTH_PX = 960
