@@ -162,7 +162,9 @@ def _add(known: _Known, number: int, capture: Capture, settings: MatchSettings |
         joined.length_um,
         np.append(known.sought.shade, here.shade[new] / look.shade_ratio),
     )
-    return _Known(joined, sought, np.vstack([member, fresh]), (*known.looks, look), np.append(real, lie[new]))
+    return _Known(
+        joined, sought, np.vstack([member, fresh]), (*known.looks, look), np.append(real, lie[new])
+    )
 
 
 def _look_everywhere(known: _Known, captures: Sequence[Capture], wanted: BoolArray) -> FloatArray:

@@ -266,7 +266,9 @@ def patch_of(analysis: MeasuredPicture, errors: DetectionErrors | None = None) -
         errors=errors or DetectionErrors(),
         tip_um=np.column_stack([_floats(rows, "tip_x_um"), _floats(rows, "tip_y_um")]).reshape(-1, 2),
         swap_chance=np.where(rows["root_sure"], SURE_ROOT_SWAPPED, UNSURE_ROOT_SWAPPED),
-        look=look_of(analysis.image, lines, _floats(rows, "diameter_um"), rows["hair_id"].to_numpy(np.int64)),
+        look=look_of(
+            analysis.image, lines, _floats(rows, "diameter_um"), rows["hair_id"].to_numpy(np.int64)
+        ),
     )
 
 
