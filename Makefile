@@ -42,9 +42,14 @@ readme: $(READY)
 	$(BIN)/python docs/readme_picture.py
 
 samples: $(READY)
-	$(BIN)/densitometry simulate sample_images --preset clipped --seed 11 --size-px 960 768 --jpeg
-	$(BIN)/densitometry simulate sample_images --preset ordinary --seed 12 --size-px 640 512 --um-per-px 8 --jpeg
-	$(BIN)/densitometry simulate sample_images --preset thinning --seed 13 --size-px 640 512 --um-per-px 8 --jpeg
+	rm -rf build/sample_images sample_images/sub-* sample_images/derivatives sample_images/sourcedata
+	$(BIN)/densitometry simulate build/sample_images --preset clipped --seed 11 --size-px 800 640 --um-per-px 8 --jpeg \
+	  --visits 3 --people 2 --site vertex --site occiput --replicates 2 --turnover-pct 5 \
+	  --gain-pct 25 --thickening-pct 12 --agent minoxidil_topical --agent botulinum_toxin_a
+	$(BIN)/densitometry simulate build/sample_images/sourcedata --preset clipped --seed 11 --size-px 960 768 --jpeg
+	$(BIN)/densitometry simulate build/sample_images/sourcedata --preset ordinary --seed 12 --size-px 640 512 --um-per-px 8 --jpeg
+	$(BIN)/densitometry simulate build/sample_images/sourcedata --preset thinning --seed 13 --size-px 640 512 --um-per-px 8 --jpeg
+	cp -R build/sample_images/. sample_images/
 
 lock:
 	$(PYTHON) -m pip install --quiet uv

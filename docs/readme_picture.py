@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 from densitometry.cli.app import run
 
 ROOT = Path(__file__).parents[1]
-SAMPLE = ROOT / "sample_images/clipped-0011.jpg"
+SAMPLE = ROOT / "sample_images/sourcedata/clipped-0011.jpg"
 UM_PER_PX = "5.5"
 IMAGES = ROOT / "docs/images"
 WIDTH_PX = 960

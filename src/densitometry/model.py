@@ -82,6 +82,7 @@ class Trace:
         starts_inside, ends_inside: whether the first and last point are true ends inside the valid field
             (False: the hair is cut by the frame or by a masked area there).
         contrast: signed optical density of the shaft against local skin (> 0: darker than skin).
+        width_shared_px: standard error that all widths of the hair share (from the point spread).
         flags: vocabulary of `schema.FLAGS`.
     """
 
@@ -95,6 +96,7 @@ class Trace:
     ends_inside: bool
     contrast: float
     flags: tuple[str, ...] = ()
+    width_shared_px: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

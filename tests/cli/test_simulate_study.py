@@ -48,6 +48,21 @@ def test_treated_people_and_sites_are_in_the_tables(simulated):
     assert study.participants[0].is_drift_check("occiput")
 
 
+def test_injections_are_given_visit_by_visit_and_courses_once(tmp_path, run):
+    options = ("--visits", "3", "--people", "1", "--replicates", "1", "--gain-pct", "5", *SMALL)
+    agents = ("--agent", "botulinum toxin", "--agent", "minoxidil_topical", "--agent", "Botox")
+    assert run("simulate", tmp_path / "a", *options, *agents).code == 0
+    courses = read_study(tmp_path / "a").participants[0].treatments
+    given = [(course.agent.code, course.route, str(course.start)) for course in courses]
+    assert sorted(given) == [
+        ("botulinum_toxin_a", "intramuscular_scalp", "2026-01-12"),
+        ("botulinum_toxin_a", "intramuscular_scalp", "2026-04-06"),
+        ("minoxidil_topical", "topical", "2026-01-12"),
+    ]
+    finished = run("simulate", tmp_path / "b", *options, "--agent", "snake oil")
+    assert (finished.code, (tmp_path / "b").exists()) == (3, False)
+
+
 def test_another_device_at_the_last_visit_has_another_scale(simulated):
     scales = {(picture.session, picture.um_per_px[0]) for picture in read_study(simulated).pictures}
     assert scales == {("w00", 10.0), ("w08", 10.0), ("w16", 12.5)}

@@ -4,14 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from itertools import product
+from pathlib import Path
 
 import pytest
 
 import densitometry
 from densitometry.cli.app import COMMANDS
-from densitometry.inputs import find_pictures
 from densitometry.recipe import load_recipe, parse_recipe, shipped_recipes
 from densitometry.resources import folder
+from densitometry.study import check_study, read_study
 
 
 def process(*arguments: str, code: str = "from densitometry.cli import main; main()", **environment: str):
@@ -115,13 +117,35 @@ def test_simulate_keeps_the_field_when_the_scale_changes(run, tmp_path):
     assert truth["width"] * truth["um_per_px"] == pytest.approx(1280 * 5.5, rel=0.01)
 
 
-def test_demo_measures_the_samples_and_names_what_to_open(run, tmp_path):
-    finished = run("demo", tmp_path / "out", "--jobs", 1)
-    assert finished.code == 0
-    samples = find_pictures([folder("sample_images")])
-    assert all((tmp_path / "out" / sample.stem / "overlay.png").exists() for sample in samples)
-    assert "overlay.png" in finished.out
-    assert "true" in finished.out
+@pytest.mark.slow
+def test_demo_follows_the_sample_study_and_names_what_to_open(run, tmp_path):
+    finished = run("demo", tmp_path / "out")
+    assert (finished.code, finished.err) == (0, "")
+    table, opened = finished.out.strip().split("\n\n")
+    header, *rows = table.splitlines()
+    assert header.split()[:4] == ["spot", "visit", "hairs", "true"]
+    assert len(rows) == len(read_study(folder("sample_images")).pictures) / 2
+    cells = {tuple(row.split()[:3]): row.split()[3:] for row in rows}
+    for hairs, true_hairs, mean_um, true_um, *_ in cells.values():
+        assert float(hairs) == pytest.approx(float(true_hairs), rel=0.3)
+        assert float(mean_um) == pytest.approx(float(true_um), abs=10)
+    assert cells["sub-01", "vertex", "ses-w24"][-1] == "improved"
+    assert not {row[-1] for row in cells.values()} & {"worsened", "refused"}
+    pages = [Path(line.removeprefix("open ")) for line in opened.splitlines()]
+    assert [page.name for page in pages] == ["sub-01.html", "sub-02.html"]
+    assert all(page.is_file() for page in pages)
+
+
+def test_the_samples_are_a_study_without_findings(run):
+    sample = folder("sample_images")
+    assert check_study(sample) == []
+    study = read_study(sample)
+    assert {(picture.participant, picture.site) for picture in study.pictures} == set(
+        product(("01", "02"), ("vertex", "occiput"))
+    )
+    courses = [course.agent.code for person in study.participants for course in person.treatments]
+    assert courses.count("botulinum_toxin_a") == 2
+    assert courses.count("minoxidil_topical") == 1
 
 
 def test_the_samples_are_small_enough_to_ship():

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtr
 
 from densitometry.trace import edges
 from densitometry.trace.pieces import ALL
 from densitometry.trace.profiles import BIN_PX
-from densitometry.trace.width import WidthSettings, measure_widths
+from densitometry.trace.width import WidthSettings, _blur_error, measure_widths
 
 OFFSETS = (np.arange(121) - 60) * BIN_PX
 PIXELS = 4.0
@@ -82,6 +83,26 @@ def test_one_seen_edge_is_mirrored_about_the_centre() -> None:
 def test_bright_streak_does_not_narrow_a_wide_shaft(place: float) -> None:
     values = bar(-8, 8, 1.0) + 0.3 * np.exp(-((OFFSETS - place) ** 2) / 2)
     assert width(fit(values, 7.0, 1.0)) == pytest.approx(16, abs=0.3)
+
+
+@pytest.mark.parametrize("place", [-1.5, 0.0, 2.0])
+@pytest.mark.parametrize("height", [0.3, 1.2])
+def test_a_streak_brighter_than_dark_skin_is_not_taken_for_the_shaft(place: float, height: float) -> None:
+    sharp = 1.0 * np.exp(-((OFFSETS - place) ** 2) / (2 * 1.0**2)) * (np.abs(OFFSETS) < 4.5)
+    streak = height * 0.2 * gaussian_filter1d(sharp, 0.9 / BIN_PX)
+    values = 0.2 - 0.18 * (ndtr((OFFSETS + 4.5) / 0.9) - ndtr((OFFSETS - 4.5) / 0.9)) + streak
+    result = fit(values, 4.0, 0.9)
+    assert width(result) == pytest.approx(9.0, abs=0.4)
+    assert result is not None
+    assert result[edges.DENSITY] > 0.5
+
+
+@pytest.mark.parametrize(("true", "sigma"), [(3.0, 2.0), (5.0, 2.0), (8.0, 2.0)])
+def test_the_error_of_the_blur_moves_a_width_as_far_as_stated(true: float, sigma: float) -> None:
+    wrong = 0.05 * sigma
+    values = bar(-true / 2, true / 2, sigma)
+    moved = abs(width(fit(values, true / 2, sigma + wrong)) - width(fit(values, true / 2, sigma - wrong))) / 2
+    assert moved == pytest.approx(_blur_error(np.array([true]), sigma, wrong), rel=0.5, abs=0.06)
 
 
 def test_shadow_beside_a_shaft_does_not_widen_it() -> None:

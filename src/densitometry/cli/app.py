@@ -24,7 +24,7 @@ COMMANDS = {
         "densitometry.cli.compare",
         "Compare two visits of one spot, hair by hair.",
     ),
-    "demo": ("densitometry.cli.demo", "The whole way on the sample pictures."),
+    "demo": ("densitometry.cli.demo", "The whole way on the sample study."),
     "doctor": ("densitometry.cli.doctor", "Check that the installation can do its work."),
     "recipe": ("densitometry.cli.recipe", "List, show, check and compare recipes."),
     "report": ("densitometry.cli.report", "Pages to open in front of a patient, from a study's results."),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 RANDOM_PRESET = "random"
 STUDY_SIZE_PX, STUDY_UM_PER_PX = (640, 512), 8.0
 PERCENT = 100
+_REPEATABLE = {"sites": "site", "agents": "agent"}
 
 
 @click.command("simulate")
@@ -91,6 +92,13 @@ PERCENT = 100
     help="Change of every diameter of treated people by the last visit.",
 )
 @click.option(
+    "--agent",
+    "agents",
+    multiple=True,
+    metavar="CODE",
+    help="What treated people are given; minoxidil_topical if not given. Repeatable.",
+)
+@click.option(
     "--last-um-per-px",
     type=click.FloatRange(min=1, max=50),
     metavar="X",
@@ -124,7 +132,7 @@ def command(
     if visits is None:
         for name, value in given.items():
             if value not in (None, ()):
-                message = f"--{name.removesuffix('s') if name == 'sites' else name.replace('_', '-')}"
+                message = f"--{_REPEATABLE.get(name, name).replace('_', '-')}"
                 raise click.UsageError(f"{message} goes with --visits, which is not given")
         _single_pictures(out, preset, range(seed, seed + count), um_per_px, size_px, jpeg, as_json)
         return
@@ -193,6 +201,7 @@ def _study(
     from densitometry.simulate.series import SeriesSettings
     from densitometry.simulate.studies import StudyPlan, write_study
     from densitometry.study.cells import label
+    from densitometry.study.code_lists import AGENTS
 
     series: dict[str, Any] = {"scene": scene, "visits": visits, "last_um_per_px": given["last_um_per_px"]}
     if given["replicates"]:
@@ -204,6 +213,9 @@ def _study(
     plan: dict[str, Any] = {name: given[name] for name in ("people", "weeks") if given[name]}
     if given["sites"]:
         plan["sites"] = tuple(dict.fromkeys(label(site) for site in given["sites"]))
+    if given["agents"]:
+        codes = [AGENTS.resolve(agent).code for agent in given["agents"]]
+        plan["agents"] = tuple(dict.fromkeys(codes))
     written = write_study(out, StudyPlan(SeriesSettings(**series), suffix=suffix, **plan), seed)
     if as_json:
         images = [dataclasses.asdict(picture) for picture in written]

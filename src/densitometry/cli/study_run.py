@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -76,15 +76,10 @@ def command(
     What was measured before with the same file, scale and recipe is kept. Errors of the study stop only
     what they concern; each such picture and visit gets its row with the reason.
     """
-    from datetime import UTC, datetime
-
     from densitometry import batch
     from densitometry.recipe import load_recipe
     from densitometry.study import problems_of, read_study
-    from densitometry.study.leftovers import take_over
     from densitometry.study.plan import plan_run
-    from densitometry.study.record import record_finish, record_shard, record_start
-    from densitometry.study.run import write_log
     from densitometry.study.trial import check_held, check_run
 
     if send_images and cluster is None:
@@ -100,20 +95,13 @@ def command(
     if dry_run:
         _show_plan(plan, as_json=as_json)
         return EXIT_OK
-    started = datetime.now(UTC)
-    take_over(plan, force=force)
-    batch.prepare_output(out, plan.todo, recipe, force=force)
-    _tell_problems(plan, quiet=quiet)
-    where = _Where(jobs, cluster, send_images, measure_only, verbose, quiet)
-    record_start(plan, reason, deviation)
-    outcomes, tables = _carry_out(plan, where)
-    write_log(plan, outcomes, started)
-    (record_shard if measure_only else record_finish)(plan, reason)
+    where = Where(jobs, cluster, send_images, measure_only, verbose, quiet)
+    outcomes, tables = carry_out(plan, where, reason, deviation, force=force)
     if as_json:
         console.say_json(_as_object(plan, outcomes, tables))
     else:
         _show(plan, outcomes, tables)
-    return _exit_code(plan, outcomes)
+    return exit_code_of(plan, outcomes)
 
 
 def _recipe_of(study: Study, named: str) -> str | Path:
@@ -126,18 +114,40 @@ def _recipe_of(study: Study, named: str) -> str | Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Where:
+class Where:
     """By whom the work is done, how much of it, and how much is said."""
 
     jobs: int
-    cluster: str | None
-    send_images: bool
-    measure_only: bool
-    verbose: bool
-    quiet: bool
+    cluster: str | None = None
+    send_images: bool = False
+    measure_only: bool = False
+    verbose: bool = False
+    quiet: bool = False
 
 
-def _carry_out(plan: Plan, where: _Where) -> tuple[list[Outcome], Tables | None]:
+def carry_out(
+    plan: Plan, where: Where, reason: str, deviation: Mapping[str, Any], *, force: bool
+) -> tuple[list[Outcome], Tables | None]:
+    """Do what a plan says and record it; say on stderr what is wrong with the study."""
+    from datetime import UTC, datetime
+
+    from densitometry import batch
+    from densitometry.study.leftovers import take_over
+    from densitometry.study.record import record_finish, record_shard, record_start
+    from densitometry.study.run import write_log
+
+    started = datetime.now(UTC)
+    take_over(plan, force=force)
+    batch.prepare_output(plan.job.out, plan.todo, plan.job.recipe, force=force)
+    _tell_problems(plan, quiet=where.quiet)
+    record_start(plan, reason, deviation)
+    outcomes, tables = _measure_and_follow(plan, where)
+    write_log(plan, outcomes, started)
+    (record_shard if where.measure_only else record_finish)(plan, reason)
+    return outcomes, tables
+
+
+def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables | None]:
     """Measure what is to measure and write the tables; they are None where they are left to a later run."""
     from densitometry import batch
     from densitometry.executors import local_executor
@@ -163,7 +173,7 @@ def _carry_out(plan: Plan, where: _Where) -> tuple[list[Outcome], Tables | None]
         return outcomes, None if where.measure_only else write_tables(plan, outcomes, here)
 
 
-def _from_cluster(plan: Plan, where: _Where, stack: ExitStack) -> Source:
+def _from_cluster(plan: Plan, where: Where, stack: ExitStack) -> Source:
     from densitometry.cluster import connect
     from densitometry.remote import outcomes_from
 
@@ -183,7 +193,7 @@ def _tell_problems(plan: Plan, *, quiet: bool) -> None:
         console.note(f"{warnings} more to know: densitometry study check {shlex.quote(str(plan.study.root))}")
 
 
-def _exit_code(plan: Plan, outcomes: Sequence[Outcome]) -> int:
+def exit_code_of(plan: Plan, outcomes: Sequence[Outcome]) -> int:
     """Return the contract's exit code over the pictures measured now, kept, and stopped."""
     known = [*outcomes, *plan.done.values()]
     stopped = any(row["status"] == "failed" for row in plan.stopped)

@@ -27,7 +27,9 @@ _LINE_CORRELATION_UM = 100.0
 # From this share on, cross-sections clear of other hairs speak for the hair alone.
 _ENOUGH_CLEAR = 0.25
 # What shading, rims and streak do to the width of a shaft as light as the skin, relative; less on a dark one.
-_FAINT_ERROR = 0.06
+_FAINT_ERROR = 0.1
+# What hairs beside it do to the width of a shaft that stands nowhere clear of them, relative.
+_CROWDED_ERROR = 0.08
 # Cross-sections so much less sure than the surest tenth are left out.
 _UNSURE = 2.0
 _SUREST_SHARE = 0.1
@@ -39,7 +41,8 @@ class Diameter:
 
     Attributes:
         value_um: robust mean of the outer-edge width.
-        own_sd_um: standard error that is this hair's own.
+        own_sd_um: standard error that is this hair's own, that of the blur near it included.
+        blur_sd_um: what an error of the blur moves it; hairs near each other move together.
         sd_um: standard error with what the hairs of a picture share (blur, tone) and the scale when known.
         width_sd_um: robust standard deviation of the widths along the shaft; NaN for fewer than two.
         n_widths: cross-sections it rests on.
@@ -49,6 +52,7 @@ class Diameter:
 
     value_um: float
     own_sd_um: float
+    blur_sd_um: float
     sd_um: float
     width_sd_um: float
     n_widths: int
@@ -86,7 +90,7 @@ def shaft_diameter(
     use = _usable(seen, trace.clear, errors, middle)
     if not use.any():
         limit = pixel_size.to_um(max(settings.resolution_px, settings.resolution_psf * psf_sigma_px))
-        return Diameter(limit, 0.5 * limit, 0.5 * limit, math.nan, 0, shrunk, overlapped=True)
+        return Diameter(limit, 0.5 * limit, 0.0, 0.5 * limit, math.nan, 0, shrunk, overlapped=True)
     use = _without_taper(use, width_um)
     value, scatter, weights = huber_mean(width_um[use], errors[use])
     clear = trace.clear[use]
@@ -101,12 +105,15 @@ def shaft_diameter(
     )
     statistical = min(math.sqrt(variance), float(np.median(np.hypot(errors[use], scatter))))
     faint = _FAINT_ERROR * math.exp(-max(0.0, trace.contrast)) * value
-    own = math.hypot(statistical, faint, settings.width_error_um, settings.width_error_pct / 100 * value)
+    blur = pixel_size.to_um(trace.width_shared_px)
+    unexplained = math.hypot(settings.width_error_um, settings.width_error_pct / 100 * value)
+    crowded = _CROWDED_ERROR * (1.0 - float(np.mean(trace.clear))) * value
+    own = math.hypot(statistical, faint, crowded, blur, unexplained)
     scale = (pixel_size.rel_error or 0.0) * value
     total = math.hypot(own, settings.shared_width_error_um, scale)
     n_widths = int(np.count_nonzero(use))
     sd_along = scatter if n_widths > 1 else math.nan
-    return Diameter(value, own, total, sd_along, n_widths, shrunk, overlapped=not clear.any())
+    return Diameter(value, own, blur, total, sd_along, n_widths, shrunk, overlapped=not clear.any())
 
 
 def huber_mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, FloatArray]:

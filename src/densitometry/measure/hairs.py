@@ -31,7 +31,8 @@ class HairTable:
         hairs: one row per hair, columns of `schema.HAIRS`.
         traces: the K traces that are listed.
         presence: (K,) chance that each is one hair.
-        own_sd_um: (K,) standard error of each diameter that is its own.
+        own_sd_um: (K,) standard error of each diameter that is its own, that of the blur near it included.
+        blur_sd_um: (K,) that of the blur.
         resolved: (K,) bool, thick enough for the resolution.
     """
 
@@ -39,6 +40,7 @@ class HairTable:
     traces: tuple[Trace, ...]
     presence: FloatArray
     own_sd_um: FloatArray
+    blur_sd_um: FloatArray
     resolved: NDArray[np.bool_]
 
     @property
@@ -82,6 +84,7 @@ def measure_hairs(result: TraceResult, image: ScaledImage, settings: MeasureSett
         traces,
         np.array([trace.presence for trace in traces], np.float64),
         np.array([diameter.own_sd_um for diameter in diameters], np.float64),
+        np.array([diameter.blur_sd_um for diameter in diameters], np.float64),
         resolved,
     )
 

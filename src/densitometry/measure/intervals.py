@@ -190,10 +190,11 @@ def counted_calibres(
     """Return the diameters of the resolved counted hairs of a table."""
     people = counted_population(table, result, settings)
     chosen = (table.hairs["count_weight"].to_numpy(np.float64) > 0) & table.resolved
+    blur_um = float(table.blur_sd_um[chosen].mean()) if chosen.any() else 0.0
     return Calibres(
         table.hairs["diameter_um"].to_numpy(np.float64)[chosen],
         table.own_sd_um[chosen],
-        settings.shared_width_error_um,
+        math.hypot(settings.shared_width_error_um, blur_um),
         rel_scale_error,
         selection_share(people, result.missed_per_found),
     )

@@ -15,15 +15,17 @@ from densitometry.errors import OutputError
 from densitometry.report.folders import move_away, whole_folder
 from densitometry.simulate.files import JPEG_QUALITY
 from densitometry.simulate.series import Capture, SeriesSettings, shoot_series
+from densitometry.study.code_lists import AGENTS
 
 FIRST_DAY = date(2026, 1, 12)
 DAYS_PER_WEEK = 7
 REFERENCE_SITE = "occiput"
-TRUTH_FOLDER = "derivatives/truth"
+TRUTH_FILE = "derivatives/truth/follicles.tsv"
 TRUTH_COLUMNS = ("participant", "session", "site", "follicle", "shows", "diameter_um")
 PARTICIPANT_COLUMNS = ("participant", "sex", "age", "centre", "arm", "diagnosis")
 SESSION_COLUMNS = ("session", "date", "planned_week", "baseline", "clipped_on", "dyed", "immersion")
 TREATMENT_COLUMNS = ("participant", "agent", "start", "route", "sites")
+USUAL_AGENT = "minoxidil_topical"
 YOUNGEST_YEARS, OLDEST_YEARS = 25, 60
 
 
@@ -37,6 +39,8 @@ class StudyPlan:
         sites: labels of the spots; the occiput is never treated.
         weeks: between two visits.
         suffix: ".png" or ".jpg".
+        agents: codes of what the treated are given: courses from the first visit on, injections and
+            procedures at every visit but the last.
     """
 
     series: SeriesSettings
@@ -44,6 +48,7 @@ class StudyPlan:
     sites: tuple[str, ...] = ("vertex",)
     weeks: int = 12
     suffix: str = ".png"
+    agents: tuple[str, ...] = (USUAL_AGENT,)
 
     @property
     def has_effect(self) -> bool:
@@ -99,8 +104,8 @@ def write_study(folder: Path, plan: StudyPlan, seed: int) -> list[WrittenPicture
                     written.append(_write_capture(partial, plan, person, site, capture))
                     if capture.run == 1:
                         truth += _truth_rows(plan, person, site, capture)
-        (partial / TRUTH_FOLDER).mkdir(parents=True)
-        _write_table(partial / TRUTH_FOLDER / "follicles.tsv", TRUTH_COLUMNS, truth)
+        (partial / TRUTH_FILE).parent.mkdir(parents=True)
+        _write_table(partial / TRUTH_FILE, TRUTH_COLUMNS, truth)
     return written
 
 
@@ -123,7 +128,8 @@ def _day(plan: StudyPlan, visit: int) -> date:
 def _write_tables(root: Path, name: str, plan: StudyPlan, rng: np.random.Generator) -> None:
     description = {"Name": f"{name} (simulated)", "BIDSVersion": "1.10.0", "DatasetType": "raw"}
     (root / "dataset_description.json").write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-    people, courses = [], []
+    people: list[Sequence[object]] = []
+    courses: list[Sequence[object]] = []
     clipped = plan.series.scene.hairs.clipped_fraction > 0
     for person in range(1, plan.people + 1):
         treated = [site for site in plan.sites if plan.treats(person, site)]
@@ -131,9 +137,7 @@ def _write_tables(root: Path, name: str, plan: StudyPlan, rng: np.random.Generat
         sex, age = str(rng.choice(["f", "m"])), int(rng.integers(YOUNGEST_YEARS, OLDEST_YEARS))
         people.append((f"sub-{_label(person)}", sex, age, "simulated", arm, "androgenetic_alopecia"))
         if treated:
-            courses.append(
-                (f"sub-{_label(person)}", "minoxidil_topical", _day(plan, 0), "topical", "+".join(treated))
-            )
+            courses += _courses(plan, person, treated)
         visits = [
             (
                 f"ses-{_session(plan, visit)}",
@@ -151,6 +155,15 @@ def _write_tables(root: Path, name: str, plan: StudyPlan, rng: np.random.Generat
         _write_table(folder / f"sub-{_label(person)}_sessions.tsv", SESSION_COLUMNS, visits)
     _write_table(root / "participants.tsv", PARTICIPANT_COLUMNS, people)
     _write_table(root / "treatments.tsv", TREATMENT_COLUMNS, courses)
+
+
+def _courses(plan: StudyPlan, person: int, sites: Sequence[str]) -> Iterator[Sequence[object]]:
+    for code in plan.agents:
+        agent = AGENTS.by_code(code)
+        visits = range(max(1, plan.series.visits - 1)) if agent.in_sessions else (0,)
+        route = agent.routes[0] if agent.routes else "n/a"
+        for visit in visits:
+            yield f"sub-{_label(person)}", agent.code, _day(plan, visit), route, "+".join(sites)
 
 
 def _write_capture(root: Path, plan: StudyPlan, person: int, site: str, capture: Capture) -> WrittenPicture:

@@ -18,7 +18,10 @@ from densitometry.trace.pieces import (
     COLUMNS,
     DERIVATIVES,
     INSIDE,
+    N_STREAK,
     OUTSIDE,
+    PLACE,
+    WIDTHS,
     backward,
     columns,
     edge_equations,
@@ -27,30 +30,21 @@ from densitometry.trace.pieces import (
     products,
     solve_pieces,
 )
+from densitometry.trace.sections import NOISE, first_edges, relative
+from densitometry.trace.streak import find_streak
 
 Floats = NDArray[np.floating[Any]]
 
 _ITERATIONS = 8
 _CONVERGED_PX = 0.01
-_NOISE = 0.02
-"""Texture of skin and roughness of shafts, relative to the skin's light, in one bin."""
-_SENSOR_NOISE = 0.006
-"""Noise of a sample, as a share of full scale."""
-_COLOUR_SHARE = 0.05
-"""What red and blue count beside the luma of a dark shaft: most files keep colour at half the resolution
-(JPEG 4:2:0). A shaft not darker than skin by `_DARK` may show in colour alone, which then counts in full."""
-_DARK = 0.25
-_CORE = 0.6
-_BESIDE_STREAK = (0.35, 0.8)
-"""Parts of the half width: where a shaft's own tone is read, and where its streak seldom lies."""
 _OUTLIER = 3.0
 _LEAST_BINS = 9
-_EXPECTED_SPREAD, _DOUBT, _STREAK_TRUST = 0.2, 0.06, 0.25
-"""First cuts: log spread of the expected width, and what share of the variance it weighs."""
 _EDGE_ZONE = 3.5
 """What lies this many standard deviations of the blur inside both edges says nothing about them."""
 _RIM_BEND, _RIM_EDGE, _RIM_SPREAD = 0.2, 0.08, 0.1
 """Darker rims of a clear shaft: expected second and fourth Legendre coefficient, over the skin's light."""
+_STREAK_SPREAD = 2.0
+"""Expected height of a streak, relative to the skin's light."""
 _STIFF_START, _STIFF_STEPS = 6.0, 2
 """The first steps hold a shaft's shape this much flatter: edges far off are found before shapes bend."""
 _SKIN_SPREAD = (0.1, 0.1, 0.05)
@@ -64,45 +58,9 @@ N_RESULTS = 6
 
 
 @njit(cache=True)
-def _relative(
-    t: Floats, values: Floats, count: Floats, n: int, a: float, b: float, share: Floats
-) -> tuple[float, float]:
-    """Divide each colour by the skin's light beside the shaft; return contrast and optical density.
-
-    `share` is filled with how much a colour is to be believed beside the sensor's noise.
-    """
-    contrast = density = 0.0
-    colour = 1.0
-    for c in range(3):
-        skin = beside = core = inside = flank = aside = 0.0
-        for j in range(n):
-            v = abs(2.0 * t[j] - a - b) / (b - a)
-            if v > 1.0:
-                skin += count[j] * values[c, j]
-                beside += count[j]
-            elif v < _CORE:
-                core += count[j] * values[c, j]
-                inside += count[j]
-            if _BESIDE_STREAK[0] < v < _BESIDE_STREAK[1]:
-                flank += count[j] * values[c, j]
-                aside += count[j]
-        level = max(0.01, skin / max(beside, 1e-9)) if beside > 0 else 0.5
-        middle = core / inside if inside > 0 else level
-        share[c] = 1.0 / (1.0 + (_SENSOR_NOISE / (level * _NOISE)) ** 2)
-        if c == 0:
-            depth = 1.0 - flank / aside / level if aside > 0 else 0.0
-            colour = _COLOUR_SHARE + (1.0 - _COLOUR_SHARE) / (1.0 + math.exp((depth - _DARK) / 0.04))
-        else:
-            share[c] *= colour
-        contrast += (middle / level - 1.0) ** 2 / 3.0
-        density += (math.log(level) - math.log(max(middle, 1e-3))) / 3.0
-        for j in range(n):
-            values[c, j] /= level
-    return math.sqrt(contrast), density
-
-
-@njit(cache=True)
-def _priors(contrast: float, density: float, stiffness: float, out: Floats, pull: Floats) -> None:
+def _priors(
+    contrast: float, density: float, stiffness: float, has_streak: bool, out: Floats, pull: Floats
+) -> None:
     """Fill what is expected: precision (11, 11) of the coefficients, and that times their mean (11,).
 
     The clearer a shaft, the more its rims, where light is bent away, are darker than its middle.
@@ -120,82 +78,25 @@ def _priors(contrast: float, density: float, stiffness: float, out: Floats, pull
         scale * (0.06 + 0.14 * clear),
     )
     for i in range(INSIDE):
-        out[i, i] = (_NOISE / spread[i]) ** 2
+        out[i, i] = (NOISE / spread[i]) ** 2
     for i, depth in ((2, _RIM_BEND), (4, _RIM_EDGE)):
-        out[i, i] = _NOISE**2 / (spread[i] ** 2 + rim**2)
+        out[i, i] = NOISE**2 / (spread[i] ** 2 + rim**2)
         pull[i] = -depth * clear * out[i, i]
+    if has_streak:
+        for i in (3, 4):
+            out[i, i] = (NOISE / _STREAK_SPREAD) ** 2
+            pull[i] = 0.0
     for side in range(2):
         first = INSIDE + side * OUTSIDE
-        out[first, first] = (_NOISE / 10.0) ** 2
-        out[first + 1, first + 1] = (_NOISE / _SKIN_SPREAD[1]) ** 2
-        out[first + 2, first + 2] = (_NOISE / _SKIN_SPREAD[2]) ** 2
-    tie = (_NOISE / _SKIN_SPREAD[0]) ** 2
+        out[first, first] = (NOISE / 10.0) ** 2
+        out[first + 1, first + 1] = (NOISE / _SKIN_SPREAD[1]) ** 2
+        out[first + 2, first + 2] = (NOISE / _SKIN_SPREAD[2]) ** 2
+    tie = (NOISE / _SKIN_SPREAD[0]) ** 2
     left, right = INSIDE, INSIDE + OUTSIDE
     out[left, left] += tie
     out[right, right] += tie
     out[left, right] -= tie
     out[right, left] -= tie
-
-
-@njit(cache=True)
-def _first_edges(
-    t: Floats,
-    values: Floats,
-    count: Floats,
-    share: Floats,
-    n: int,
-    half_width: float,
-    see_left: bool,
-    see_right: bool,
-) -> tuple[float, float]:
-    """Return the two cuts that split a cross-section into its most even pieces, near where they are expected.
-
-    All pairs of cuts are tried, so that a width expected far too large or small does not trap the fit.
-    """
-    mass = np.zeros(n + 1)
-    sums = np.zeros((3, n + 1))
-    total = 0.0
-    for j in range(n):
-        # the middle may hold a bright streak
-        trust = count[j] * (1.0 if abs(t[j]) > 0.5 * half_width else _STREAK_TRUST)
-        mass[j + 1] = mass[j] + trust
-        for c in range(3):
-            sums[c, j + 1] = sums[c, j] + trust * values[c, j]
-            total += share[c] * trust * values[c, j] ** 2
-    for c in range(3):
-        total -= share[c] * sums[c, n] ** 2 / mass[n]
-    slack = 0.5 * half_width + 1.0
-    centre_spread = 1.0 + 0.15 * half_width
-    best = 1e300
-    best_a, best_b = -half_width, half_width
-    for i in range(1, n if see_left else 2):
-        a = 0.5 * (t[i - 1] + t[i]) if see_left else -half_width
-        first = i if see_left else 0
-        if see_left and abs(a + half_width) > slack:
-            continue
-        for k in range(first + 1, n if see_right else first + 2):
-            b = 0.5 * (t[k - 1] + t[k]) if see_right else -a
-            last = k if see_right else n
-            if not see_left:
-                a = -b
-            if see_right and abs(b - half_width) > slack:
-                continue
-            if b - a < 0.5 * half_width or last <= first:
-                continue
-            gain = 0.0
-            for c in range(3):
-                if first > 0:
-                    gain += share[c] * sums[c, first] ** 2 / mass[first]
-                gain += share[c] * (sums[c, last] - sums[c, first]) ** 2 / (mass[last] - mass[first])
-                if last < n:
-                    gain += share[c] * (sums[c, n] - sums[c, last]) ** 2 / (mass[n] - mass[last])
-                gain -= share[c] * sums[c, n] ** 2 / mass[n]
-            stretch = math.log(0.5 * (b - a) / half_width) / _EXPECTED_SPREAD
-            shift = 0.5 * (a + b) / centre_spread
-            score = total * _DOUBT * (stretch * stretch + shift * shift) - gain
-            if score < best:
-                best, best_a, best_b = score, a, b
-    return best_a, best_b
 
 
 @njit(cache=True)
@@ -245,7 +146,7 @@ def _outliers(
     variance = total / max(1.0, freedom - 8.0)
     if change:
         # the mean deviation: the scale of most bins more than of the worst
-        limit = _OUTLIER**2 * max((deviation / max(1e-9, speaking)) ** 2 * 1.57, _NOISE**2)
+        limit = _OUTLIER**2 * max((deviation / max(1e-9, speaking)) ** 2 * 1.57, NOISE**2)
         for j in range(n):
             weight[j] = count[j] / (1.0 + squares[j] / limit)
             if t[j] - a > zone and b - t[j] > zone:
@@ -307,10 +208,13 @@ def fit_shaft(
     if n < _LEAST_BINS or not (see_left or see_right):
         return False
     share = np.empty(3)
-    contrast, density = _relative(t, values, count, n, -half_width, half_width, share)
-    a, b = _first_edges(t, values, count, share, n, half_width, see_left, see_right)
+    streak = np.zeros(N_STREAK)
+    reach = find_streak(t, values, count, n, half_width, sigma, streak) if see_left and see_right else 0.0
+    place, has_streak = streak[PLACE], streak[WIDTHS] > 0.0
+    contrast, density = relative(t, values, count, n, -half_width, half_width, place, reach, share)
+    a, b = first_edges(t, values, count, share, n, half_width, place, reach, see_left, see_right)
     precision, expected = np.empty((COLUMNS, COLUMNS)), np.empty(COLUMNS)
-    _priors(contrast, density, _STIFF_START, precision, expected)
+    _priors(contrast, density, _STIFF_START, has_streak, precision, expected)
     weight, scratch, power = count[:n].copy(), np.empty(n), np.empty(3)
     gram, right = np.empty((ALL, ALL)), np.empty((ALL, 3))
     factor, x = np.empty((COLUMNS, COLUMNS)), np.empty((3, COLUMNS))
@@ -319,17 +223,19 @@ def fit_shaft(
     solved, step = np.eye(3), np.zeros(3)
     use = (see_left, see_right, free_sigma)
     derivatives = DERIVATIVES if free_sigma else 2
-    pull = (_NOISE / (1.0 + 0.15 * half_width)) ** 2 if see_left and see_right else 0.0
+    pull = (NOISE / (1.0 + 0.15 * half_width)) ** 2 if see_left and see_right else 0.0
     damping, best, residual = 1e-3, 1e300, 0.0
     best_a, best_b, best_sigma = a, b, sigma
     done = False
     for iteration in range(_ITERATIONS + 1):
-        columns(t, n, a, b, sigma, flank, work)
+        columns(t, n, a, b, sigma, flank, streak, work)
         products(work, COLUMNS + derivatives, weight, values, n, scratch, gram, right)
         if not solve_pieces(gram, right, precision, expected, derivatives, factor, x, projected, remaining):
             return False
-        h, middle = 0.5 * (b - a), 0.5 * (a + b)
-        edge_equations(x, gram, right, remaining, share, h, sigma, flank, derivatives, matrix, vector)
+        middle = 0.5 * (a + b)
+        edge_equations(
+            x, gram, right, remaining, share, a, b, streak, sigma, flank, derivatives, matrix, vector
+        )
         for i in range(2):
             vector[i] -= 0.5 * pull * middle
             for k in range(2):
@@ -362,7 +268,7 @@ def fit_shaft(
                 break
             _step(solved, step, damping)
             if iteration == _STIFF_STEPS:
-                _priors(contrast, density, 1.0, precision, expected)
+                _priors(contrast, density, 1.0, has_streak, precision, expected)
             if weigh:
                 best = 1e300  # other weights: costs do not compare
         limit = max(0.5, 0.3 * half_width)
@@ -380,7 +286,7 @@ def fit_shaft(
         largest = max(abs(step[0]), abs(step[1]), abs(step[2]))
         done = largest < _CONVERGED_PX and iteration > _STIFF_STEPS
     result[LEFT], result[RIGHT], result[SIGMA], result[DENSITY] = best_a, best_b, best_sigma, density
-    _errors(solved, max(residual, 0.3 * _NOISE**2), see_left, see_right, result)
+    _errors(solved, max(residual, 0.3 * NOISE**2), see_left, see_right, result)
     return True
 
 

@@ -18,6 +18,9 @@ Floats = NDArray[np.floating[Any]]
 INSIDE, OUTSIDE = 5, 3
 COLUMNS = INSIDE + 2 * OUTSIDE
 DERIVATIVES = 4
+PLACE, WIDTHS = 0, 1
+"""Of a streak: its place [px] and the two widths [px] it lies between; widths of 0 where there is none."""
+N_STREAK = 3
 ALL = COLUMNS + DERIVATIVES
 
 _EDGE_SIGMAS = 5.0
@@ -47,12 +50,14 @@ def columns(
     b: float,
     sigma: float,
     scale: float,
+    streak: Floats,
     out: Floats,
 ) -> None:
     """Fill the blurred pieces at offsets t: inside (5), left (3), right (3), edges' derivatives (4).
 
-    Inside: Legendre polynomials of v in [-1, 1] across the shaft. Left and right: 1, u, u² of the distance
-    from the edge over `scale`.
+    Inside: Legendre polynomials of v in [-1, 1] across the shaft; two Gaussians stand in for the highest two
+    where there is a streak (`PLACE`, `WIDTHS`). Left and right: 1, u, u² of the distance from the edge over
+    `scale`.
     """
     middle, h = 0.5 * (a + b), 0.5 * (b - a)
     s = sigma / h
@@ -88,6 +93,37 @@ def columns(
         out[12, j] = pb / sigma
         out[13, j] = -za * pa
         out[14, j] = -zb * pb
+    if streak[WIDTHS] > 0.0:
+        for k in range(2):
+            _streak_column(t, n, a, b, sigma, streak[PLACE], streak[WIDTHS + k], out[3 + k])
+
+
+@njit(cache=True)
+def _streak_column(
+    t: Floats, n: int, a: float, b: float, sigma: float, place: float, width: float, out: Floats
+) -> None:
+    """Fill a Gaussian of unit height that ends at the shaft's edges, blurred."""
+    whole = math.sqrt(width * width + sigma * sigma)
+    share = width / whole
+    spread = share * sigma
+    for j in range(n):
+        z = (t[j] - place) / whole
+        middle = place + share * share * (t[j] - place)
+        inside = _look_up(_CDF, (b - middle) / spread) - _look_up(_CDF, (a - middle) / spread)
+        out[j] = share * math.exp(-0.5 * z * z) * inside
+
+
+@njit(cache=True)
+def inner_values(a: float, b: float, v: float, streak: Floats, value: Floats, slope: Floats) -> None:
+    """Fill the sharp pieces of the inside, and their slopes per pixel, at one edge: v is -1 or 1."""
+    h = 0.5 * (b - a)
+    value[0], value[1], value[2], value[3], value[4] = 1.0, v, 1.0, v, 1.0
+    slope[0], slope[1], slope[2], slope[3], slope[4] = 0.0, 1 / h, 3 * v / h, 6 / h, 10 * v / h
+    if streak[WIDTHS] > 0.0:
+        for k in range(2):
+            z = (0.5 * (a + b) + v * h - streak[PLACE]) / streak[WIDTHS + k]
+            value[3 + k] = math.exp(-0.5 * z * z)
+            slope[3 + k] = -z / streak[WIDTHS + k] * value[3 + k]
 
 
 @njit(cache=True, fastmath=True)
@@ -211,7 +247,9 @@ def edge_equations(
     right: Floats,
     remaining: Floats,
     share: Floats,
-    h: float,
+    a: float,
+    b: float,
+    streak: Floats,
     sigma: float,
     scale: float,
     derivatives: int,
@@ -225,11 +263,17 @@ def edge_equations(
     matrix[:] = 0.0
     vector[:] = 0.0
     m = np.zeros((DERIVATIVES, 3))
+    left, right_end, slopes = np.empty((2, INSIDE)), np.empty((2, INSIDE)), 1
+    inner_values(a, b, -1.0, streak, left[0], left[slopes])
+    inner_values(a, b, 1.0, streak, right_end[0], right_end[slopes])
     for c in range(3):
         p = x[c]
-        at_a, at_b = p[0] - p[1] + p[2] - p[3] + p[4], p[0] + p[1] + p[2] + p[3] + p[4]
-        slope_a = (p[1] - 3 * p[2] + 6 * p[3] - 10 * p[4]) / h
-        slope_b = (p[1] + 3 * p[2] + 6 * p[3] + 10 * p[4]) / h
+        at_a = at_b = slope_a = slope_b = 0.0
+        for i in range(INSIDE):
+            at_a += p[i] * left[0, i]
+            at_b += p[i] * right_end[0, i]
+            slope_a += p[i] * left[slopes, i]
+            slope_b += p[i] * right_end[slopes, i]
         jump_a, jump_b = at_a - p[5], p[8] - at_b
         m[0, 0], m[1, 1] = -jump_a, -jump_b
         m[0, 2] = sigma * sigma * (slope_a - p[6] / scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
-from densitometry.trace.width import WidthProfile, WidthSettings, measure_widths
+from densitometry.trace.width import STATIONS_ALIKE, WidthProfile, WidthSettings, measure_widths
 
 Floats = NDArray[np.floating[Any]]
 
@@ -72,6 +73,8 @@ def fuse(
     """Put the width fitted to each cross-section and the width the maps expect together, by their precision.
 
     A cross-section that contradicts the maps beyond doubt (a flake, an untraced neighbour) is not believed.
+    What the maps expect errs alike all along a hair, and so does, for its part, what every fit shares: the
+    more cross-sections are seen, the less the maps count beside them.
 
     Returns:
         Widths, their standard errors, and where a cross-section took part and was free of other hairs.
@@ -81,6 +84,8 @@ def fuse(
         np.nan_to_num(profile.sigma, nan=np.inf),
         settings.section_error * expected + settings.section_error_px,
     )
+    faint = settings.faint_error * expected * math.exp(-max(0.0, profile.contrast))
+    shared = np.hypot(profile.blur_error, faint)
     apart = np.abs(np.nan_to_num(profile.width, nan=np.inf) - expected)
     seen = (
         np.isfinite(profile.width)
@@ -88,7 +93,8 @@ def fuse(
         & (own < 2 * doubt)
     )
     weight = np.where(seen, 1.0 / np.square(np.where(seen, own, 1.0)), 0.0)
-    prior = 1.0 / np.square(doubt)
+    alone = max(1.0, np.count_nonzero(seen) / STATIONS_ALIKE)
+    prior = np.where(seen, 1.0 / alone + np.square(shared / np.where(seen, own, 1.0)), 1.0) / np.square(doubt)
     width = (np.where(seen, profile.width, 0.0) * weight + expected * prior) / (weight + prior)
     return width, 1.0 / np.sqrt(weight + prior), seen & profile.clear
 
@@ -106,6 +112,7 @@ def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: 
         starts_inside=not segment.root_cut,
         ends_inside=not segment.tip_cut,
         contrast=profile.contrast,
+        width_shared_px=profile.blur_error,
         flags=("bundled",) if not profile.clear.any() else (),
     )
 

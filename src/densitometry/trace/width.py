@@ -38,6 +38,7 @@ class WidthSettings:
         expected_error_px: absolute part of it.
         section_error: relative standard error of a section beyond its own noise (streak, edge roughness).
         section_error_px: absolute part of it.
+        faint_error: relative error that all sections of a shaft as light as the skin share.
         believed_sigma: a section further than this from the expected width, in standard errors, is dropped.
     """
 
@@ -50,12 +51,16 @@ class WidthSettings:
     expected_error_px: float = 0.6
     section_error: float = 0.03
     section_error_px: float = 0.15
+    faint_error: float = 0.1
     believed_sigma: float = 2.5
 
 
 @dataclass(frozen=True, slots=True)
 class WidthProfile:
-    """Widths of one hair at its stations: x, y, width, its standard error, whether both edges stood alone."""
+    """Widths of one hair at its stations: x, y, width, its standard error, whether both edges stood alone.
+
+    `blur_error` is how far an error of the point spread moves all widths of the hair [px].
+    """
 
     x: Floats
     y: Floats
@@ -64,13 +69,21 @@ class WidthProfile:
     clear: NDArray[np.bool_]
     contrast: float
     psf_px: float
+    blur_error: float = 0.0
 
 
 STATIONS_PER_FIT = 2
 """Cross-sections are read from the pixels of so many stations together."""
+STATIONS_ALIKE = 2 * STATIONS_PER_FIT
+"""Widths of so many stations err about alike."""
 _SIGMA_FITS = 6
 """Cross-sections of a hair that are asked for the point spread."""
 _ASSUMED_ERROR_PX = 0.4
+_PSF_ERROR = 0.05
+"""Relative error of a local point spread, however many edges show it: no lens is a Gaussian."""
+_BLUR_LEVER, _FREE_EDGES = 12.0, 4.0
+"""A width w behind a blur s moves by L / (r (1 + r² / F²)) for an error of s of one, with r = w / s. All that
+a shaft much narrower than its blur shows is w² / 12 + s²; from about four s on each edge stands alone."""
 _SIGMA_FLOOR_PX = 0.05
 _CENTRE_ERROR_PX = 0.35
 """How far a traced line lies beside its hair's axis: twice that is the error of a width from one edge."""
@@ -217,17 +230,32 @@ def _stations(line: Floats, half_width: Floats, step: float) -> tuple[Floats, Fl
     return xs, ys, -dy / norm, dx / norm, np.interp(t, along, half_width)
 
 
-def _local_psf(x: Floats, y: Floats, psf: Floats, error: Floats, settings: WidthSettings) -> Floats:
-    """Point spread at each hair: weighted mean of hairs nearby that show edges, and the assumed one."""
+def _local_psf(
+    x: Floats, y: Floats, psf: Floats, error: Floats, settings: WidthSettings
+) -> tuple[Floats, Floats]:
+    """Point spread at each hair and its error: mean of hairs nearby that show edges, and the assumed one.
+
+    The assumed one speaks the less, the further off it is from what is seen.
+    """
     trust = 1.0 / np.square(np.where(np.isfinite(psf), np.hypot(error, _SIGMA_FLOOR_PX), np.inf))
     known = np.nan_to_num(psf)
-    assumed = 1.0 / _ASSUMED_ERROR_PX**2
-    out = np.full(len(x), settings.assumed_psf_px)
+    out, spread = np.empty(len(x)), np.empty(len(x))
     for i in range(len(x)):
         distance = np.hypot(x - x[i], y - y[i]) / settings.neighbourhood_px
         weight = np.clip(1.0 - distance**2, 0.0, None) ** 2 * trust
-        out[i] = (weight @ known + assumed * settings.assumed_psf_px) / (weight.sum() + assumed)
-    return out
+        mass = float(weight.sum())
+        apart = float(weight @ known) / mass - settings.assumed_psf_px if mass > 0 else 0.0
+        assumed = 1.0 / (_ASSUMED_ERROR_PX**2 + apart**2)
+        out[i] = settings.assumed_psf_px + apart * mass / (mass + assumed)
+        spread[i] = math.hypot(_PSF_ERROR * out[i], 1.0 / math.sqrt(mass + assumed))
+    return out, spread
+
+
+def _blur_error(width: Floats, psf: float, error: float) -> float:
+    """How far an error of the point spread moves a hair's widths [px]."""
+    seen = width[np.isfinite(width)]
+    ratio = max(1.0, float(np.median(seen)) / psf) if len(seen) else 1.0
+    return error * _BLUR_LEVER / (ratio * (1.0 + (ratio / _FREE_EDGES) ** 2))
 
 
 def _own_psf(fits: Floats, owner: NDArray[np.int64], count: int) -> tuple[Floats, Floats]:
@@ -316,7 +344,7 @@ def measure_widths(
     )
     own, error = _own_psf(fit(some, assumed, True), owner[some], len(parts))
     middle = (start[:-1] + start[1:]) // 2
-    local = _local_psf(x[middle], y[middle], own, error, settings)
+    local, doubt = _local_psf(x[middle], y[middle], own, error, settings)
     chosen = np.concatenate(
         [
             np.arange(a + min(STATIONS_PER_FIT // 2, b - a - 1), b, STATIONS_PER_FIT)
@@ -342,6 +370,7 @@ def measure_widths(
                 clear=clear[at],
                 contrast=float(np.median(seen)) if len(seen) else 0.0,
                 psf_px=float(local[k]),
+                blur_error=_blur_error(width[at], float(local[k]), float(doubt[k])),
             )
         )
     return result
