@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from densitometry.errors import OutputError, ReportError, StudyKeyError
@@ -123,6 +124,12 @@ def test_every_number_is_found_in_a_table(built):
     values = Walk(_page(built)).values
     assert len(values) > 100
     assert [value for value in values if value not in found] == []
+    group = Walk((built / "group.html").read_text(encoding="utf-8")).values
+    tables = [pd.read_csv(path, sep="\t") for path in built.glob("*.tsv")]
+    counted = {float(n) for table in tables for name in table for n in table[name].value_counts(dropna=False)}
+    rows = {float(len(table)) for table in tables}
+    assert len(group) > 4
+    assert [value for value in group if value not in found | counted | rows] == []
 
 
 def test_the_sentences_are_the_fixed_ones(built):
@@ -371,6 +378,32 @@ def test_hostile_names_stay_text(make_results, tmp_path, column):
         assert path.parent == out
     page = next(iter(built.people.values())).read_text(encoding="utf-8")
     assert "<script>alert('x')</script>" in html.unescape(page)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("treatments.tsv", "agent_name"),
+        ("treatments.tsv", "note"),
+        ("treatments.tsv", "unit"),
+        ("participants.tsv", "arm"),
+        ("participants.tsv", "note"),
+        ("participants.tsv", "centre"),
+        ("sessions.tsv", "note"),
+        ("images.tsv", "picture"),
+    ],
+)
+def test_hostile_notes_stay_text(own, table, column):
+    header, *rows = (own / table).read_text("utf-8").splitlines()
+    place = header.split("\t").index(column)
+    changed = [[*row.split("\t")[:place], HOSTILE, *row.split("\t")[place + 1 :]] for row in rows]
+    (own / table).write_text("\n".join([header, *map("\t".join, changed)]) + "\n", encoding="utf-8")
+    built = build_reports(own)
+    for path in [built.group, *built.people.values()]:
+        page = path.read_text(encoding="utf-8")
+        assert Walk(page).tags.count("script") == 1
+        assert "alert('x')" not in page
+        assert "\u202e" not in page
 
 
 def test_hostile_reasons_stay_text(own):

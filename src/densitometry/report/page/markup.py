@@ -7,8 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-# What HTML forbids (controls, surrogates, non-characters) is shown as a replacement character.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+# What HTML forbids (controls, surrogates, non-characters) and what turns the direction of the writing that
+# follows is shown as a replacement character.
+_FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 _VOID = frozenset({"img", "input", "meta", "link", "br", "hr", "path", "line", "rect", "circle", "polyline"})
 _BIDI_CONTROLS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -23,7 +26,7 @@ Child = str | Markup | None | Iterable["str | Markup | None"]
 
 
 def escape(text: str) -> Markup:
-    """Return text as HTML that shows exactly it; characters that HTML forbids become a replacement sign."""
+    """Return text as HTML that shows exactly it; what may harm the page becomes a replacement sign."""
     return Markup(html.escape(_FORBIDDEN.sub("\ufffd", text), quote=True))
 
 
