@@ -26,7 +26,7 @@ from benchmarks.visit_pairs import FIRST_TEST_SEED, KINDS, SETTINGS, make_pair
 from benchmarks.visit_score import analyze, measure, score_pair
 
 RESULTS = Path(__file__).with_name("visits.jsonl")
-DECIMALS = 3
+DECIMALS = 4
 
 
 @click.command()
