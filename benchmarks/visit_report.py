@@ -17,6 +17,7 @@ DOCUMENT = ROOT / "docs" / "follow-accuracy.md"
 SUCCESS_UM = 50.0
 GROWTH_POINTS = 5.0
 NULL_POINTS = 2.0
+LEAST_REPEATS = 10
 Row = dict[str, Any]
 
 HOW = """\
@@ -35,6 +36,7 @@ def document(rows: Sequence[Row]) -> str:
         parts += ["### Registration and links", _links_table(rendered)]
         parts += ["### Change and verdict", _change_table(rendered)]
         parts += _growth(rendered)
+        parts += _repeatability([r for r in rows if r["kind"] == "null" and r.get("replicates") == 1])
     real = _groups([row for row in rows if row["kind"].startswith("real")])
     if real:
         parts += ["### Real frames", _real_table(real)]
@@ -152,6 +154,20 @@ def _growth(groups: Sequence[tuple[str, list[Row]]]) -> list[str]:
         f"interval holds the truth in {_share(held, len(known))}."
     )
     return [sentence]
+
+
+def _repeatability(rows: Sequence[Row]) -> list[str]:
+    """Return the within-visit SD of one picture: what `follow.repeatability.SAME_SKIN_PRIOR` is set from."""
+    known = [r["working"] for r in rows if r.get("working")]
+    if len(known) < LEAST_REPEATS:
+        return []
+    body = []
+    for name in known[0]:
+        values = np.array([w[name] for w in known if name in w])
+        # Two pictures of unchanged skin differ by √2 times the scatter of one.
+        body.append((name, f"{np.sqrt((values**2).mean() / 2):.4f}", str(len(values))))
+    head = ("figure (working scale)", "SD of one picture", "pairs")
+    return ["### Repeatability on unchanged skin", table(head, body)]
 
 
 def _real_table(groups: Sequence[tuple[str, list[Row]]]) -> str:

@@ -200,6 +200,9 @@ def score_change(pair: VisitPair, found: Comparison, inside: Booleans) -> dict[s
             "region_low": figure.region_low,
             "region_high": figure.region_high,
         }
+    row["working"] = {
+        name: figure.working for name, figure in change.figures.items() if figure.value is not None
+    }
     terminal = change.figures["terminal_density_change_pct"]
     row["terminal_found"] = terminal.value
     row["terminal_region"] = [terminal.region_low, terminal.region_high]

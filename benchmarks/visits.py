@@ -26,7 +26,7 @@ from benchmarks.visit_pairs import FIRST_TEST_SEED, KINDS, SETTINGS, make_pair
 from benchmarks.visit_score import analyze, measure, score_pair
 
 RESULTS = Path(__file__).with_name("visits.jsonl")
-DECIMALS = 3
+DECIMALS = 4
 
 
 @click.command()
@@ -53,7 +53,7 @@ DECIMALS = 3
     type=click.Path(path_type=Path, dir_okay=False),
     default=RESULTS,
     show_default="benchmarks/visits.jsonl",
-    help="Rows are added here; a pair already there is measured anew and replaced.",
+    help="Rows are added here; pairs measured by this very state of the code are kept, others replaced.",
 )
 @click.option(
     "--real",
@@ -83,6 +83,9 @@ def main(
         else:
             chosen = kinds or tuple(KINDS)
             todo = [(k, setting, first_seed + n, replicates) for k in chosen for n in range(pairs)]
+            source = source_digest()
+            known = {key for key, row in rows.items() if row.get("source") == source}
+            todo = [job for job in todo if (*job, None) not in known]
             found = run(todo, jobs)
         for row in found:
             rows[key_of(row)] = row

@@ -82,6 +82,7 @@ def outputs() -> str:
         ("A study: visits.tsv", schema_study.VISITS),
         ("A study: change.tsv", schema_study.CHANGES),
         ("A study: growth.tsv, and growth in change.json with --days", schema_study.GROWTH),
+        ("A study: cycles.tsv", schema_study.CYCLES),
         ("A study: repeatability.tsv", schema_study.REPEATABILITY),
         ("A study: data_dictionary.tsv", schema_study.DICTIONARY),
         ("A study: participants.tsv in the results", schema_study.PEOPLE),

@@ -183,6 +183,26 @@ COURSES: tuple[Column, ...] = (
 )
 """Columns of treatments.tsv in the results: each course, each single treatment."""
 
+CYCLES: tuple[Column, ...] = (
+    Column("participant", "str", "", "label, without sub-"),
+    Column("site", "str", "", "target area that was treated"),
+    _MODALITY,
+    Column("agent", "str", "", "code of the agent given in sessions"),
+    Column("cycle", "int64", "", "number of the session that began it, from 1"),
+    Column("injection_day", "Int64", "", "day it began, since the baseline visit", nullable=True),
+    Column(
+        "session", "str", "", "last visit of the cycle with a change; one on the next injection's day counts"
+    ),
+    Column("days_since_treatment", "int64", "", "from the injection to that visit"),
+    Column("figure", "str", "", "the change of the verdict's endpoint, a column of change.tsv"),
+    Column("change", "float64", "", "its value against the baseline, in that column's unit", 4),
+    Column("change_in_cycle", "float64", "", "against the last visit of the cycle before", 4, True),
+    Column("slope_per_cycle", "float64", "", "mean change a cycle so far: a line from the baseline", 4, True),
+    Column("slope_low", "float64", "", "lower end of its 95 % interval; empty below three points", 4, True),
+    Column("slope_high", "float64", "", "upper end of that interval", 4, True),
+)
+"""Columns of cycles.tsv: sites treated in sessions (injections), cycle by cycle."""
+
 REPEATABILITY: tuple[Column, ...] = (
     Column("figure", "str", "", "the figure of a change it is the error of"),
     Column("sd", "float64", "", "within-visit standard deviation of one picture, on the working scale", 6),
@@ -220,6 +240,7 @@ STUDY_TABLES: Mapping[str, tuple[Column, ...]] = MappingProxyType(
         "visits.tsv": VISITS,
         "change.tsv": CHANGES,
         "growth.tsv": GROWTH,
+        "cycles.tsv": CYCLES,
         "repeatability.tsv": REPEATABILITY,
         "links.csv": LINKS,
         "data_dictionary.tsv": DICTIONARY,

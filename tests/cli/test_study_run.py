@@ -34,6 +34,7 @@ TABLES = {
     "change.tsv",
     "repeatability.tsv",
     "growth.tsv",
+    "cycles.tsv",
     "participants.tsv",
     "sessions.tsv",
     "treatments.tsv",

@@ -38,7 +38,7 @@ LEAST_SHADE = 0.12
 """Hairs that differ less from the skin (natural logarithm) cannot be looked for."""
 WEIGHTS = (5.0, -2.9, 3.2, -4.4, 2.2)
 """Log odds of "overlooked" against "not there": dark and bright share at the best pose, at the expected pose,
-constant; fitted by `training/calibrate_look.py` on simulated pairs of visits."""
+constant; fitted by `python -m benchmarks.calibrate_look`."""
 MOST_NATS = 4.0
 """A second look never says more than this: a few of what was taken for hairs are neither."""
 
@@ -137,12 +137,12 @@ def overlooked_nats(look: Look, sought: Sought) -> FloatArray:
     nats = np.zeros(len(sought.root_um))
     for k, shade in enumerate(sought.shade):
         if np.isfinite(shade) and abs(shade) >= LEAST_SHADE:
-            features = (*_shares_seen(look, sought, k), 1.0)
+            features = (*features_of(look, sought, k), 1.0)
             nats[k] = np.clip(np.dot(WEIGHTS, features), -MOST_NATS, MOST_NATS)
     return nats
 
 
-def _shares_seen(look: Look, sought: Sought, k: int) -> tuple[float, float, float, float]:
+def features_of(look: Look, sought: Sought, k: int) -> tuple[float, float, float, float]:
     """Return dark and bright shares of a hair's place that no trace covers, at the best and expected pose."""
     turns = np.array(TURNS_RAD)
     footprint = _footprint(sought, k)

@@ -15,6 +15,8 @@ from densitometry.model import FloatArray
 
 IntArray = NDArray[np.int64]
 ROOT_TO_ROOT, ROOT_TO_TIP, TIP_TO_ROOT = 0, 1, 2
+TAIL = 3.0
+"""Degrees of freedom of the distance between the roots of one hair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,10 @@ class MatchSettings:
     """What makes two roots the same hair.
 
     Attributes:
-        place_sd_um: least standard deviation of the distance of a hair from itself, per axis.
+        along_noise, across_noise: scale of the distance between the roots of one hair along and across it,
+            as shares of the registration's noise: roots are told far better across than along.
+        least_along_um, least_across_um: the scales are no less than this.
+        end_sd_um: least standard deviation of the distance between a root and a tip, per axis.
         leave_alone_nats: a pair that costs more stays unlinked; 8 nats are 4 standard deviations of place.
         direction_sd_rad: change of direction that costs half a nat.
         direction_cap_nats: no change of direction costs more: hairs do come to lie otherwise.
@@ -33,12 +38,16 @@ class MatchSettings:
         least_confidence: an unlinked hair of lower confidence is neither gained nor lost but uncertain.
     """
 
-    place_sd_um: float = 40.0
+    along_noise: float = 1.2
+    across_noise: float = 0.6
+    least_along_um: float = 18.0
+    least_across_um: float = 10.0
+    end_sd_um: float = 40.0
     leave_alone_nats: float = 8.0
-    direction_sd_rad: float = 0.25
-    direction_cap_nats: float = 1.5
+    direction_sd_rad: float = 0.2
+    direction_cap_nats: float = 2.5
     diameter_log_sd: float = 0.04
-    diameter_cap_nats: float = 6.0
+    diameter_cap_nats: float = 3.0
     near_um: float = 180.0
     least_confidence: float = 0.4
 
@@ -116,7 +125,7 @@ def _ends_apart(
     """Return what the distance of ends costs, and the distance [µm], for each way of joining, (3, N, K)."""
     root, tip = deformation(baseline.root_um), deformation(baseline.far_end_um)
     doubt = deformation.sigma_um(baseline.root_um)
-    variance = np.maximum(deformation.noise_um, settings.place_sd_um) ** 2 + doubt**2
+    variance = np.maximum(deformation.noise_um, settings.end_sd_um) ** 2 + doubt**2
     gap = np.stack(
         [
             cdist(root, followup.root_um),
@@ -125,7 +134,27 @@ def _ends_apart(
         ]
     )
     gap = np.nan_to_num(gap, nan=np.inf)
-    return gap**2 / (2 * variance[:, None]), gap
+    cost = gap**2 / (2 * variance[:, None])
+    cost[ROOT_TO_ROOT] = _roots_apart(root, followup, doubt, deformation.noise_um, settings)
+    return cost, gap
+
+
+def _roots_apart(
+    root_um: FloatArray, followup: Patch, doubt_um: FloatArray, noise_um: float, settings: MatchSettings
+) -> FloatArray:
+    """Return what the distance of roots costs, (N, K), heavy-tailed: some roots are misplaced along the hair.
+
+    Source: Student's t in two dimensions (Kotz & Nadarajah 2004, Multivariate t Distributions, eq. 1.1).
+    """
+    apart = followup.root_um[None, :, :] - root_um[:, None, :]
+    c, s = np.cos(followup.direction_rad), np.sin(followup.direction_rad)
+    along = apart[..., 0] * c + apart[..., 1] * s
+    across = apart[..., 1] * c - apart[..., 0] * s
+    scale_along = max(settings.along_noise * noise_um, settings.least_along_um)
+    scale_across = max(settings.across_noise * noise_um, settings.least_across_um)
+    doubt = doubt_um[:, None] ** 2
+    squares = along**2 / (scale_along**2 + doubt) + across**2 / (scale_across**2 + doubt)
+    return np.asarray((TAIL + 2) / 2 * np.log1p(squares / TAIL))
 
 
 def _unlikeness(

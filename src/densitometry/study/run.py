@@ -24,6 +24,7 @@ from densitometry.report.folders import not_writable, remove_partials, write_who
 from densitometry.schema import Column, column_names
 from densitometry.schema_study import (
     CHANGES,
+    CYCLES,
     GROWTH,
     REPEATABILITY,
     STUDY_IMAGES,
@@ -31,6 +32,7 @@ from densitometry.schema_study import (
     data_dictionary,
 )
 from densitometry.study.background import write_background
+from densitometry.study.cycles import cycle_rows
 from densitometry.study.entities import Picture
 from densitometry.study.hair_table import has_parquet, write_hair_table
 from densitometry.study.names import WHOLE_HEAD
@@ -40,9 +42,12 @@ from densitometry.study.seen import Seen, day_of
 from densitometry.study.visit_table import visit_row
 
 VISITS_NAME, CHANGES_NAME = "visits.tsv", "change.tsv"
-REPEATABILITY_NAME, GROWTH_NAME = "repeatability.tsv", "growth.tsv"
+REPEATABILITY_NAME, GROWTH_NAME, CYCLES_NAME = "repeatability.tsv", "growth.tsv", "cycles.tsv"
 ENVIRONMENT_NAME, DICTIONARY_NAME = "environment.json", "data_dictionary.tsv"
-TABLE_NAMES = (images.IMAGES_NAME, VISITS_NAME, CHANGES_NAME, REPEATABILITY_NAME, GROWTH_NAME)
+TABLE_NAMES = (
+    *(images.IMAGES_NAME, VISITS_NAME, CHANGES_NAME),
+    *(REPEATABILITY_NAME, GROWTH_NAME, CYCLES_NAME),
+)
 LOGS = "logs"
 _PACKAGES = (
     *("numpy", "scipy", "pandas", "opencv-python-headless", "scikit-image", "numba", "onnxruntime", "pillow"),
@@ -97,6 +102,7 @@ def write_tables(plan: Plan, outcomes: Sequence[Outcome], executor: Executor) ->
         record_images(plan, plan.job, [])
     seen = _seen(plan, {**plan.done, **{outcome.picture: outcome for outcome in outcomes}})
     changes, growth, pooled = _follow(plan, seen, executor)
+    cycles = _cycle_rows(plan, changes)
     tables = Tables(_table(_visit_rows(plan, seen), VISITS), _table(changes, CHANGES))
     with alone_in(out / LOGS):
         for name in (*TABLE_NAMES, RECIPE_NAME, ENVIRONMENT_NAME, DICTIONARY_NAME):
@@ -104,6 +110,7 @@ def write_tables(plan: Plan, outcomes: Sequence[Outcome], executor: Executor) ->
         write_whole_file(out / VISITS_NAME, results.table_tsv(tables.visits, VISITS))
         write_whole_file(out / CHANGES_NAME, results.table_tsv(tables.changes, CHANGES))
         write_whole_file(out / GROWTH_NAME, results.table_tsv(_table(growth, GROWTH), GROWTH))
+        write_whole_file(out / CYCLES_NAME, results.table_tsv(_table(cycles, CYCLES), CYCLES))
         write_whole_file(out / REPEATABILITY_NAME, _repeatability(pooled))
         write_hair_table(out, _measured(seen), parquet=has_parquet())
         write_whole_file(out / DICTIONARY_NAME, data_dictionary())
@@ -227,6 +234,14 @@ class _Labelled:
 
 def _followed_part(item: Seen) -> dict[str, Any] | None:
     return None if item.summary is None else {key: item.summary[key] for key in _FOLLOWED_KEYS}
+
+
+def _cycle_rows(plan: Plan, changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        row
+        for person in plan.study.participants
+        for row in cycle_rows(person, [item for item in changes if item["participant"] == person.label])
+    ]
 
 
 def _visit_rows(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
