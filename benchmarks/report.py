@@ -239,16 +239,17 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or "processor unknown"
 
 
-def write_document(text: str, path: Path = DOCUMENT) -> None:
+def write_document(text: str, path: Path = DOCUMENT, markers: tuple[str, str] = (START, END)) -> None:
     """Put the tables between the markers of the page; what stands around them stays.
 
     Raises:
         ValueError: if the page lacks the markers.
     """
+    first, last = markers
     page = path.read_text(encoding="utf-8") if path.exists() else NEW_DOCUMENT
-    before, start, rest = page.partition(START)
-    _, end, after = rest.partition(END)
+    before, start, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not (start and end):
-        msg = f"{path.name} lacks the markers {START} and {END}: put them where the tables belong"
+        msg = f"{path.name} lacks the markers {first} and {last}: put them where the tables belong"
         raise ValueError(msg)
-    path.write_text(f"{before}{START}\n\n{text}\n{END}{after}", encoding="utf-8", newline="\n")
+    path.write_text(f"{before}{first}\n\n{text}\n{last}{after}", encoding="utf-8", newline="\n")
