@@ -17,6 +17,7 @@ from densitometry.schema import HAIRS, SUMMARY_SCHEMA, column_names, dtypes
 from densitometry.schema_study import (
     CHANGES,
     COURSES,
+    CYCLES,
     GROWTH,
     PEOPLE,
     REPEATABILITY,
@@ -44,6 +45,7 @@ def make_results(
     pictures: bool = True,
     picture_px: tuple[int, int] = (WIDTH_PX, HEIGHT_PX),
     growth: Sequence[dict[str, Any]] = (),
+    cycles: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """Write what `study run` writes, and return the folder."""
     out.mkdir(parents=True, exist_ok=True)
@@ -80,6 +82,7 @@ def make_results(
         ("change.tsv", rows, CHANGES),
         ("repeatability.tsv", [], REPEATABILITY),
         ("growth.tsv", list(growth), GROWTH),
+        ("cycles.tsv", list(cycles), CYCLES),
     ):
         names = column_names(columns)
         cells = {n: pd.Series([row.get(n) for row in table], dtype=object) for n in names}

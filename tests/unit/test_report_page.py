@@ -560,3 +560,30 @@ def test_ticks_are_round_and_within():
         found = ticks(Scale(low, high, 0, 1), 5)
         assert all(low - 1e-9 <= value <= high + 1e-9 for value in found)
         assert len(found) <= 6
+
+
+def test_cycles_are_told_with_their_slope_and_range(make_results, tmp_path):
+    row = {
+        "participant": "01",
+        "site": "vertex",
+        "modality": "trich",
+        "agent": "botulinum_toxin_a",
+        "cycle": 2,
+        "injection_day": 84,
+        "session": "w24",
+        "days_since_treatment": 84,
+        "figure": "terminal_density_change_pct",
+        "change": 12.0,
+        "change_in_cycle": 7.0,
+        "slope_per_cycle": 6.0,
+        "slope_low": -1.5,
+        "slope_high": 13.5,
+    }
+    first = {**row, "cycle": 1, "injection_day": 0, "session": "w12", "change": 5.0, "change_in_cycle": 5.0}
+    first |= {"slope_per_cycle": 5.0, "slope_low": None, "slope_high": None}
+    out = make_results(tmp_path / "out", people=["01"], sites=["vertex"], cycles=[first, row])
+    build_reports(out)
+    text = _text(_page(out))
+    assert "Treatment cycles" in text
+    assert "+12 %" in text
+    assert re.search(r"\+6 % *\( *−2 % *… *\+14 % *\)", text)

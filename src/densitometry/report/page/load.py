@@ -17,6 +17,7 @@ from densitometry.schema import SUMMARY_SCHEMA, Column, column_names
 from densitometry.schema_study import (
     CHANGES,
     COURSES,
+    CYCLES,
     GROWTH,
     PEOPLE,
     REPEATABILITY,
@@ -29,7 +30,7 @@ Row = Mapping[str, Any]
 
 VISITS_NAME, CHANGES_NAME, IMAGES_NAME = "visits.tsv", "change.tsv", "images.tsv"
 REPEATABILITY_NAME, ENVIRONMENT_NAME = "repeatability.tsv", "environment.json"
-GROWTH_NAME = "growth.tsv"
+GROWTH_NAME, CYCLES_NAME = "growth.tsv", "cycles.tsv"
 PEOPLE_NAME, SESSIONS_NAME, COURSES_NAME = "participants.tsv", "sessions.tsv", "treatments.tsv"
 EVERYWHERE = "*"
 MISSING = ("", "n/a")
@@ -45,8 +46,8 @@ class Output:
 
     Attributes:
         folder: where they lie.
-        images, visits, changes, repeatability, growth: rows by column; None for what is not known. Visits
-            and changes carry the `date` of the visit, changes the `baseline_date`, "" where not known.
+        images, visits, changes, repeatability, growth, cycles: rows by column; None for what is not known.
+            Visits and changes carry the `date` of the visit, changes the `baseline_date`, "" where not known.
         people: participant → row of participants.tsv.
         courses: rows of treatments.tsv; None where the results have no such table.
         environment: of environment.json.
@@ -59,6 +60,7 @@ class Output:
     changes: tuple[Row, ...]
     repeatability: tuple[Row, ...]
     growth: tuple[Row, ...]
+    cycles: tuple[Row, ...]
     people: Mapping[str, Row]
     courses: tuple[Row, ...] | None
     environment: Mapping[str, Any]
@@ -160,6 +162,7 @@ def read_output(folder: Path, texts: Texts) -> Output:
             (CHANGES_NAME, CHANGES),
             (REPEATABILITY_NAME, REPEATABILITY),
             (GROWTH_NAME, GROWTH),
+            (CYCLES_NAME, CYCLES),
             (PEOPLE_NAME, PEOPLE),
             (SESSIONS_NAME, SESSIONS),
             (COURSES_NAME, COURSES),
@@ -176,6 +179,7 @@ def read_output(folder: Path, texts: Texts) -> Output:
         _dated(tables[CHANGES_NAME], dates),
         tables[REPEATABILITY_NAME],
         tables[GROWTH_NAME],
+        tables[CYCLES_NAME],
         {row["participant"]: row for row in tables[PEOPLE_NAME] if row["participant"]},
         tables[COURSES_NAME] if (folder / COURSES_NAME).is_file() else None,
         read_object(folder / ENVIRONMENT_NAME) or {},

@@ -69,6 +69,9 @@ def person_page(output: Output, person: Person, name_of_agent: Callable[[str], s
     growth = [row for row in output.growth if row["participant"] == person.label]
     if growth:
         sections.insert(_GROWTH_PLACE, ("growth", tables.growth(growth, texts)))
+    cycles = [row for row in output.cycles if row["participant"] == person.label]
+    if cycles:
+        sections.insert(_GROWTH_PLACE, ("cycles", tables.cycles(cycles, name_of_agent, texts)))
     title = texts.say("title_person", participant=name_of(person.label))
     notices = (*output.notices, *person.notices)
     head = texts.word("title_person", participant=plain(person.label))

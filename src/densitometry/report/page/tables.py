@@ -12,6 +12,7 @@ from densitometry.report.page.sentences import (
     MEASURE_OF,
     PERCENT,
     amount_of,
+    change_number,
     day_words,
     unit_of,
     value_number,
@@ -102,6 +103,35 @@ def changes(spots: Sequence[Spot], texts: Texts) -> Markup:
     if not rows:
         return Markup("")
     return frame.folded(texts.say("numbers"), frame.table(header, rows, texts.word("col_change")))
+
+
+def cycles(rows: Sequence[Row], name_of_agent: Callable[[str], str], texts: Texts) -> Markup:
+    """Return how each cycle of a treatment given in sessions ended, and the mean change a cycle so far."""
+    keys = ("site", "col_agent", "col_cycle", "visit", "col_since", "col_change", "col_in_cycle", "col_slope")
+    lines: list[list[Child]] = []
+    for row in rows:
+
+        def shown(name: str, row: Row = row) -> Markup | str:
+            value = row[name]
+            return texts.word("none") if value is None else change_number(value, row["figure"], texts)
+
+        slope = [shown("slope_per_cycle")]
+        if row["slope_low"] is not None and row["slope_high"] is not None:
+            slope += [" (", shown("slope_low"), " … ", shown("slope_high"), ")"]
+        lines.append(
+            [
+                name_of(row["site"]),
+                name_of(name_of_agent(row["agent"])),
+                number(row["cycle"], str(row["cycle"])),
+                name_of(row["session"]),
+                number(row["days_since_treatment"], str(row["days_since_treatment"])),
+                shown("change"),
+                shown("change_in_cycle"),
+                slope,
+            ]
+        )
+    about = tag("p", texts.say("cycles_about"), class_="note")
+    return join([about, frame.table([texts.word(key) for key in keys], lines, texts.word("cycles"))])
 
 
 def growth(rows: Sequence[Row], texts: Texts) -> Markup:
