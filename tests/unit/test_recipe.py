@@ -61,7 +61,7 @@ def test_difference_names_each_key_that_differs():
 def test_a_misspelt_key_is_refused_with_the_nearest_name(entry, data):
     stage, item = entry
     at = data.draw(st.integers(0, len(item.name) - 1))
-    wrong = item.name[:at] + "q" + item.name[at + 1 :]
+    wrong = item.name[:at] + ("x" if item.name[at] == "q" else "q") + item.name[at + 1 :]
     with pytest.raises(RecipeError) as refused:
         parse_recipe(f"{HEAD}[{stage}]\n{wrong} = 1\n")
     assert repr(item.name) in refused.value.why
