@@ -23,6 +23,7 @@ from densitometry.report.folders import whole_folder
 from densitometry.schema import HAIRS, SUMMARY_MEASURES, SUMMARY_SCHEMA, column_names, dtypes
 from densitometry.settings import TraceSettings
 from densitometry.trace.curves import FollowSettings
+from densitometry.trace.exchange import ExchangeSettings
 from densitometry.trace.joins import JoinSettings
 from densitometry.trace.segments import SegmentSettings
 from densitometry.trace.tracer import TraceOptions, trace_hairs
@@ -158,6 +159,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
             min_length_px=settings.minimum_length_um / grid_um,
         ),
         join=JoinSettings(max_gap_px=settings.max_join_um / grid_um),
+        exchange=ExchangeSettings(least_odds=settings.exchange_odds),
         width=WidthSettings(
             station_px=pixel_size.to_px(settings.station_um),
             along_px=pixel_size.to_px(settings.station_um) / 2,

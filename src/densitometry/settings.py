@@ -108,6 +108,9 @@ class TraceSettings:
     max_join_um: float = key(
         240.0, "longest hidden stretch between two pieces of one hair [µm]", low=0, high=500
     )
+    exchange_odds: float = key(
+        0.4, "log odds from which on two hairs that ran beside each other exchange tails", low=-5, high=50
+    )
     bridged_mark_um: float = key(
         100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500
     )

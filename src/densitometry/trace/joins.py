@@ -6,7 +6,6 @@ All lengths are pixels of the detection grid.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.segments import Segment
+from densitometry.trace.segments import Segment, turned
 
 Floats = NDArray[np.floating[Any]]
 
@@ -100,8 +99,8 @@ def _cost(a: _End, b: _End, settings: JoinSettings) -> float:
 
 def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
     """One hair from two pieces; the surer piece says which end is the root."""
-    first = a if not a_end.is_root else _turned(a)
-    second = b if b_end.is_root else _turned(b)
+    first = a if not a_end.is_root else turned(a)
+    second = b if b_end.is_root else turned(b)
     sign = (1 if not a_end.is_root else -1) * a.root_margin + (1 if b_end.is_root else -1) * b.root_margin
     gap = second.points[0] - first.points[-1]
     steps = max(0, int(np.hypot(*gap)) - 1)
@@ -122,20 +121,7 @@ def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
         ),
         shaft=float(np.average([first.shaft, second.shaft], weights=[len(first.points), len(second.points)])),
     )
-    return whole if sign >= 0 else _turned(whole)
-
-
-def _turned(s: Segment) -> Segment:
-    return dataclasses.replace(
-        s,
-        points=s.points[::-1],
-        evidence=s.evidence[::-1],
-        half_width=s.half_width[::-1],
-        root_cut=s.tip_cut,
-        tip_cut=s.root_cut,
-        root_end=s.tip_end,
-        tip_end=s.root_end,
-    )
+    return whole if sign >= 0 else turned(whole)
 
 
 def _join_once(segments: list[Segment], settings: JoinSettings) -> list[Segment]:

@@ -88,6 +88,20 @@ class Segment:
     shaft: float
 
 
+def turned(hair: Segment) -> Segment:
+    """Return a hair with its ends the other way round."""
+    return dataclasses.replace(
+        hair,
+        points=hair.points[::-1],
+        evidence=hair.evidence[::-1],
+        half_width=hair.half_width[::-1],
+        root_cut=hair.tip_cut,
+        tip_cut=hair.root_cut,
+        root_end=hair.tip_end,
+        tip_end=hair.root_end,
+    )
+
+
 def sample(plane: Floats, x: Floats, y: Floats) -> Floats:
     """Bilinear samples of a plane at points; coordinates beyond the edge read the edge."""
     out = cv2.remap(

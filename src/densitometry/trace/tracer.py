@@ -14,6 +14,7 @@ from densitometry.model import Trace, TraceResult
 from densitometry.trace.classical import classical_maps
 from densitometry.trace.confidence import MISSED_PER_FOUND, presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
+from densitometry.trace.exchange import ExchangeSettings, exchange_tails
 from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
@@ -31,7 +32,7 @@ class TraceOptions:
     Attributes:
         detector: "network" or "classical".
         grid_px: native pixels per pixel of the detection grid.
-        follow, segment, join: settings on the detection grid.
+        follow, segment, join, exchange: settings on the detection grid.
         width: settings in native pixels.
     """
 
@@ -40,6 +41,7 @@ class TraceOptions:
     follow: FollowSettings
     segment: SegmentSettings
     join: JoinSettings
+    exchange: ExchangeSettings
     width: WidthSettings
 
 
@@ -54,17 +56,24 @@ def to_grid(pixels: NDArray[Any], grid_px: float) -> tuple[NDArray[Any], tuple[f
     return cv2.resize(pixels, size, interpolation=how), (size[0] / w, size[1] / h)
 
 
-def find_evidence(pixels: NDArray[Any], valid: NDArray[np.bool_], detector: str = "network") -> EvidenceMaps:
-    """Evidence maps of a picture (h, w, 3) that is on the detection grid already."""
-    contrast = log_contrast(to_linear(pixels), valid, CONTRAST_WINDOW_PX)
+def local_contrast(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Floats:
+    """Log contrast (h, w, 3) of a picture that is on the detection grid already."""
+    return log_contrast(to_linear(pixels), valid, CONTRAST_WINDOW_PX)
+
+
+def find_evidence(contrast: Floats, detector: str = "network") -> EvidenceMaps:
+    """Evidence maps of a picture from its log contrast (h, w, 3)."""
     return classical_maps(contrast) if detector == "classical" else network_maps(contrast)
 
 
-def find_segments(maps: EvidenceMaps, valid: NDArray[np.bool_], options: TraceOptions) -> list[Segment]:
-    """Follow, cut, join: every hair of the evidence maps, on the detection grid."""
+def find_segments(
+    maps: EvidenceMaps, contrast: Floats, valid: NDArray[np.bool_], options: TraceOptions
+) -> list[Segment]:
+    """Follow, cut, join, exchange: every hair of the evidence maps, on the detection grid."""
     field = valid.astype(np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
-    return join_segments(cut_curves(curves, maps, field, options.segment), options.join)
+    hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
+    return exchange_tails(hairs, contrast, options.exchange)
 
 
 def fuse(
@@ -130,7 +139,8 @@ def trace_hairs(pixels: NDArray[Any], valid: NDArray[np.bool_], options: TraceOp
     """
     grid, factor = to_grid(pixels, options.grid_px)
     grid_valid = cv2.resize(valid.astype(np.uint8), grid.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
-    segments = find_segments(find_evidence(grid, grid_valid, options.detector), grid_valid, options)
+    contrast = local_contrast(grid, grid_valid)
+    segments = find_segments(find_evidence(contrast, options.detector), contrast, grid_valid, options)
     scale = np.array(factor)
     lines = [(s.points + 0.5) / scale - 0.5 for s in segments]
     halves = [s.half_width * options.grid_px for s in segments]

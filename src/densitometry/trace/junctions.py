@@ -1,0 +1,267 @@
+"""Where two hairs run beside each other, and whose arms belong together beyond.
+
+The four arms of a junction can be paired in two ways; where one of the two hairs ends in the stretch, the
+question is which of them does. Hairs bend smoothly and keep their width and colour: what speaks for the
+pairing that was not followed is measured here.
+All lengths are pixels of the detection grid.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from densitometry.trace.segments import Segment
+
+Floats = NDArray[np.floating[Any]]
+
+_ARM_PX = 45
+"""Points of an arm that are looked at: longer arms tell smooth curves better (20, 32, 45, 60 were tried)."""
+_LEAST_ARM = 8
+_BESIDE_PX = 3.0
+_BESIDE_SHARE = 0.8
+"""Hairs run beside each other where they are no further apart than this share of their half widths' sum."""
+_PASSED_POINTS = 3
+_PARALLEL_COS = math.cos(math.radians(50.0))
+_TANGENT_POINTS = 5
+_WIDTH_POINTS = 7
+_JUNCTION_POINTS = 12
+"""Points next to the stretch whose half width is compared."""
+_TIP_POINTS = 6
+_WORST_MISFIT_PX = 3.0
+_LEAST_HALF_PX = 0.3
+_WORST_COLOUR = 0.3
+_LOOKUP_STEP = 3
+_FAR_PX2, _SKIP = 400.0, 0.8
+_LOOKUP_PX = 10.0
+
+CROSSING_WEIGHTS = (-1.46, -0.02, -16.0, -2.46, -7.58)
+"""Log odds of exchanging both tails, per unit of `_chain` features, new pairing less old. Fitted on 17
+rendered pictures, as `training/calibrate_exchange.py` does it on others with the same exchanges found."""
+ENDING_WEIGHTS = (-3.46, 0.39, -11.91, -0.1, -7.61, -0.86, -0.35)
+"""The same where one hair ends in the stretch: then the taper of the ending arm, and a constant last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Two hairs beside each other: places on the first and on the second walked the same way.
+
+    Attributes:
+        first: index of the first and of the last point beside the other on the first hair.
+        second: the same on the second hair, counted the way the first one runs.
+        same_way: whether both run the same way from root to tip.
+        features: what speaks for another pairing, new less old.
+        ending: 0 for four arms; else 1 + number of the missing arm (before, after; first, second hair).
+    """
+
+    first: tuple[int, int]
+    second: tuple[int, int]
+    same_way: bool
+    features: tuple[float, ...]
+    ending: int
+
+    @property
+    def odds(self) -> float:
+        """Log odds of the other pairing."""
+        weights = ENDING_WEIGHTS if self.ending else CROSSING_WEIGHTS
+        return float(sum(w * f for w, f in zip(weights, self.features, strict=False))) + (
+            weights[-1] if self.ending else 0.0
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A hair with what junctions ask of it: x, y, smooth half width, three colours; tangents."""
+
+    segment: Segment
+    look: Floats
+    tangent: Floats
+    low: Floats
+    high: Floats
+
+
+def _smooth(values: Floats, points: int) -> Floats:
+    reach = points // 2
+    padded = np.pad(values, ((reach, reach), (0, 0)), "edge")
+    sums = np.cumsum(np.vstack([np.zeros(values.shape[1]), padded]), axis=0)
+    return np.asarray((sums[points:] - sums[:-points]) / points)
+
+
+def line_of(segment: Segment, contrast: Floats) -> Line:
+    """Look at a hair; contrast is (h, w, 3) float32 without gaps."""
+    points = np.asarray(segment.points, np.float64)
+    x, y = points[:, 0].astype(np.float32), points[:, 1].astype(np.float32)
+    colours = cv2.remap(contrast, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    step = _smooth(np.gradient(points, axis=0), _TANGENT_POINTS)
+    half = _smooth(np.asarray(segment.half_width, np.float64)[:, None], _WIDTH_POINTS)
+    tangent = step / np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
+    look = np.ascontiguousarray(np.column_stack([points, half, np.reshape(colours, (len(points), -1))]))
+    return Line(segment, look, tangent, points.min(axis=0) - _LOOKUP_PX, points.max(axis=0) + _LOOKUP_PX)
+
+
+@njit(cache=True)
+def _beside(a: Floats, along_a: Floats, b: Floats, along_b: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """Nearest point of b to every point of a, and the cosine of their directions; 0 where not beside it."""
+    at = np.zeros(len(a), np.int64)
+    cosine = np.zeros(len(a))
+    for i in range(len(a)):
+        best, where, j = 1e18, 0, 0
+        while j < len(b):
+            apart = (a[i, 0] - b[j, 0]) ** 2 + (a[i, 1] - b[j, 1]) ** 2
+            if apart < best:
+                best, where = apart, j
+            # points are a pixel apart: from far away none of the next ones is near
+            j += max(1, int(_SKIP * math.sqrt(apart) - _LOOKUP_PX)) if apart > _FAR_PX2 else 1
+        at[i] = where
+        reach = max(_BESIDE_PX, _BESIDE_SHARE * (a[i, 2] + b[where, 2]))
+        dot = along_a[i, 0] * along_b[where, 0] + along_a[i, 1] * along_b[where, 1]
+        if best < reach * reach and abs(dot) > _PARALLEL_COS:
+            cosine[i] = dot
+    return at, cosine
+
+
+def _stretches(a: Line, b: Line) -> list[tuple[int, int, int, int, bool]]:
+    """Where a runs beside b: first and last index on a, on b, and whether they run the same way."""
+    at, cosine = _beside(a.look, a.tangent, b.look, b.tangent)
+    beside = np.flatnonzero(cosine)
+    if not len(beside):
+        return []
+    parts = np.split(beside, np.flatnonzero(np.diff(beside) > _PASSED_POINTS + 1) + 1)
+    return [(int(p[0]), int(p[-1]), int(at[p].min()), int(at[p].max()), cosine[p].sum() > 0) for p in parts]
+
+
+@njit(cache=True)
+def _misfit(points: Floats) -> tuple[float, float]:
+    """Root mean square distance of points from the parabola through them, and its curvature."""
+    n = len(points)
+    cx, cy = points[n - 1, 0] - points[0, 0], points[n - 1, 1] - points[0, 1]
+    length = math.hypot(cx, cy)
+    if length < 6.0:
+        return _WORST_MISFIT_PX, 0.1
+    ux, uy = cx / length, cy / length
+    m = np.zeros((3, 3))
+    r = np.zeros(3)
+    squares = 0.0
+    for i in range(n):
+        dx, dy = points[i, 0] - points[0, 0], points[i, 1] - points[0, 1]
+        t, y = (dx * ux + dy * uy) / length, dy * ux - dx * uy
+        powers = (1.0, t, t * t)
+        squares += y * y
+        for j in range(3):
+            r[j] += powers[j] * y
+            for k in range(3):
+                m[j, k] += powers[j] * powers[k]
+    for j in range(3):
+        m[j, j] += 1e-9
+    solved = np.linalg.solve(m, r)
+    rest = max(0.0, squares - (solved * r).sum())
+    return math.sqrt(rest / n), abs(2 * solved[2]) / length**2
+
+
+@njit(cache=True)
+def _log_half(part: Floats) -> float:
+    return math.log(max(float(np.median(part[:, 2])), _LEAST_HALF_PX))
+
+
+@njit(cache=True)
+def _chain(before: Floats, after: Floats) -> Floats:
+    """How badly two arms make one hair: misfit [px], its square, curvature [1/10 px], log width, colour."""
+    misfit, curvature = _misfit(np.vstack((before[:, :2], after[:, :2])))
+    misfit = min(misfit, _WORST_MISFIT_PX)
+    width = abs(_log_half(before[-_JUNCTION_POINTS:]) - _log_half(after[:_JUNCTION_POINTS]))
+    channels = before.shape[1] - 3
+    apart = np.zeros(channels)
+    for k in range(channels):
+        apart[k] = np.median(before[:, 3 + k]) - np.median(after[:, 3 + k])
+    hue = math.sqrt(((apart - apart.mean()) ** 2).sum())
+    return np.array([misfit, misfit**2, 10.0 * curvature, width, min(hue, _WORST_COLOUR)])
+
+
+def _taper(arm: Floats) -> float:
+    """Log ratio of the half width at the last points of an arm to the half width before them."""
+    body = arm[:-_TIP_POINTS] if len(arm) > 2 * _TIP_POINTS else arm
+    return _log_half(arm[-_TIP_POINTS:]) - _log_half(body)
+
+
+_Arms = tuple[Floats, Floats, Floats, Floats]
+"""Before and after the stretch on the first hair, before and after it on the second."""
+
+
+def _crossing(arms: _Arms) -> Floats:
+    """What speaks for exchanging both tails."""
+    old = _chain(arms[0], arms[1]) + _chain(arms[2], arms[3])
+    return np.asarray(_chain(arms[0], arms[3]) + _chain(arms[2], arms[1]) - old)
+
+
+def _ending(arms: _Arms, missing: int) -> Floats:
+    """What speaks for the rival's ending in the stretch instead of the arm that lacks its partner."""
+    ends = missing ^ 1  # the other arm of the same hair
+    rival = ends ^ 2  # the arm on the same side of the other hair
+    through = arms[rival ^ 1]
+    if ends in (0, 2):
+        gain = _chain(arms[ends], through) - _chain(arms[rival], through)
+    else:
+        gain = _chain(through, arms[ends]) - _chain(through, arms[rival])
+    inwards = [arms[k] if k in (0, 2) else np.ascontiguousarray(arms[k][::-1]) for k in (rival, ends)]
+    return np.append(gain, _taper(inwards[0]) - _taper(inwards[1]))
+
+
+def _junction(a: Line, b: Line, place: tuple[int, int, int, int, bool]) -> Junction | None:
+    """Judge one stretch; None where too few arms reach beyond it."""
+    i0, i1, j0, j1, same = place
+    other = b.look if same else np.ascontiguousarray(b.look[::-1])
+    if not same:
+        j0, j1 = len(other) - 1 - j1, len(other) - 1 - j0
+    arms = (
+        a.look[max(0, i0 - _ARM_PX) : i0],
+        a.look[i1 + 1 : i1 + 1 + _ARM_PX],
+        other[max(0, j0 - _ARM_PX) : j0],
+        other[j1 + 1 : j1 + 1 + _ARM_PX],
+    )
+    there = [len(arm) >= _LEAST_ARM for arm in arms]
+    missing = there.index(False) if sum(there) == 3 else -1
+    if all(there):
+        features = _crossing(arms)
+    elif missing >= 0:
+        features = _ending(arms, missing)
+    else:
+        return None
+    return Junction((i0, i1), (j0, j1), same, tuple(features.tolist()), missing + 1)
+
+
+def junctions_between(a: Line, b: Line) -> list[Junction]:
+    """Return every stretch two hairs share, with what speaks for pairing its arms otherwise."""
+    judged = (_junction(a, b, place) for place in _stretches(a, b))
+    return [junction for junction in judged if junction is not None]
+
+
+def near_pairs(lines: list[Line]) -> list[tuple[int, int]]:
+    """Pairs of hairs that come near each other."""
+    owner = np.concatenate([np.full(len(s.look[::_LOOKUP_STEP]), k) for k, s in enumerate(lines)])
+    places = np.vstack([s.look[::_LOOKUP_STEP, :2] for s in lines])
+    near = owner[cKDTree(places).query_pairs(_LOOKUP_PX, output_type="ndarray")]
+    near = np.unique(np.sort(near[near[:, 0] != near[:, 1]], axis=1), axis=0)
+    return [(int(i), int(j)) for i, j in near]
+
+
+def find_junctions(segments: list[Segment], contrast: Floats) -> list[tuple[int, int, Junction]]:
+    """Return every junction of a picture with the numbers of its two hairs.
+
+    Args:
+        segments: hairs of a picture.
+        contrast: (h, w, 3) log contrast on the detection grid.
+    """
+    if len(segments) < 2:
+        return []
+    planes = np.ascontiguousarray(contrast, np.float32)
+    lines = [line_of(segment, planes) for segment in segments]
+    return [
+        (i, j, junction) for i, j in near_pairs(lines) for junction in junctions_between(lines[i], lines[j])
+    ]

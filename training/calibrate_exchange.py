@@ -1,0 +1,149 @@
+"""Which hairs exchanged tails: fit the odds of `densitometry.trace.junctions` on rendered pictures.
+
+    python training/calibrate_exchange.py --count 48 [--seed 78]
+
+Hairs are traced without any exchange. At every junction the truth says whose arm each one is, and so which
+pairing is right. Prints the weights fitted on every other picture, and how they do on the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.spatial import cKDTree
+
+from densitometry.analysis import trace_options
+from densitometry.settings import TraceSettings
+from densitometry.simulate import Phantom, grow_scene, preset, render_scene
+from densitometry.trace.junctions import Junction, find_junctions
+from densitometry.trace.segments import Segment
+from densitometry.trace.tracer import find_evidence, find_segments, local_contrast, to_grid
+from densitometry.units import PixelSize
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.score import sample
+
+Floats = NDArray[np.float64]
+KINDS = ("ordinary", "dense", "thinning", "blond", "grey", "dark_skin")
+"""Presets whose hairs cross."""
+SIDE_UM = 6000.0
+UM_PER_PX = (5.0, 9.0)
+ARM_PX = 45
+NEAR_PX = 3.0
+PARALLEL_COS = 0.85
+RIDGE = 1e-3
+NEVER = math.inf
+
+
+class Truth:
+    """Points along the true hairs on the detection grid."""
+
+    def __init__(self, phantom: Phantom, factor: Floats) -> None:
+        lines = [np.asarray(hair.line_px, float) for hair in phantom.hairs]
+        found = sample(lines, np.ones(phantom.rgb.shape[:2], np.bool_))
+        self.tree = cKDTree((found.points + 0.5) * factor - 0.5)
+        self.directions, self.owner = found.directions, found.owner
+
+    def whose(self, arm: Floats) -> int:
+        """Number of the hair an arm runs along: most of its points, then the nearest; -1 for none."""
+        if len(arm) < 4:
+            return -1
+        step = np.gradient(arm, axis=0)
+        step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
+        sums: dict[int, list[float]] = {}
+        for point, along, near in zip(arm, step, self.tree.query_ball_point(arm, NEAR_PX), strict=True):
+            close: dict[int, float] = {}
+            for k in near:
+                if abs(self.directions[k] @ along) > PARALLEL_COS:
+                    apart = math.dist(self.tree.data[k], point)
+                    owner = int(self.owner[k])
+                    close[owner] = min(apart, close.get(owner, math.inf))
+            for owner, apart in close.items():
+                sums.setdefault(owner, []).append(NEAR_PX - apart)
+        return max(sums, key=lambda owner: sum(sums[owner])) if sums else -1
+
+
+def right_pairing(truth: Truth, a: Segment, b: Segment, junction: Junction) -> bool | None:
+    """Return whether the tails ought to be exchanged; None where the truth does not tell."""
+    other = b.points if junction.same_way else b.points[::-1]
+    (i0, i1), (j0, j1) = junction.first, junction.second
+    arms = (a.points[:i0], a.points[i1 + 1 :], other[:j0], other[j1 + 1 :])
+    cut = [arm[-ARM_PX:] if k in (0, 2) else arm[:ARM_PX] for k, arm in enumerate(arms)]
+    who = [truth.whose(np.asarray(arm, float)) for arm in cut]
+    old = (who[0] == who[1] != -1) + (who[2] == who[3] != -1)
+    new = (who[0] == who[3] != -1) + (who[2] == who[1] != -1)
+    return None if old == new else new > old
+
+
+def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
+    """Trace one phantom of a kind and judge its junctions."""
+    um = float(rng.uniform(*UM_PER_PX))
+    side = int(SIDE_UM / um)
+    scene = dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side))
+    phantom = render_scene(grow_scene(scene, rng), um, rng)
+    options = trace_options(TraceSettings(exchange_odds=NEVER), PixelSize(um, "simulated"))
+    grid, factor = to_grid(phantom.rgb, options.grid_px)
+    valid = np.ones(grid.shape[:2], np.bool_)
+    contrast = local_contrast(grid, valid)
+    segments = find_segments(find_evidence(contrast), contrast, valid, options)
+    truth = Truth(phantom, np.array(factor))
+    judged = []
+    for i, j, junction in find_junctions(segments, contrast):
+        right = right_pairing(truth, segments[i], segments[j], junction)
+        if right is not None:
+            judged.append((junction, right))
+    return judged
+
+
+def fit(features: Floats, right: Floats, *, constant: bool) -> Floats:
+    """Weights of a logistic regression, the constant last; without one, turning back is as unlikely."""
+    spread = features.std(axis=0) + 1e-9
+
+    def loss(weights: Floats) -> float:
+        odds = features / spread @ weights[:-1] + (weights[-1] if constant else 0.0)
+        return float(np.mean(np.logaddexp(0.0, odds) - right * odds) + RIDGE * np.sum(weights[:-1] ** 2))
+
+    found = minimize(loss, np.zeros(features.shape[1] + 1)).x
+    return np.append(found[:-1] / spread, found[-1] if constant else 0.0)
+
+
+def main() -> None:
+    """Fit on every other picture, test on the rest."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=48)
+    parser.add_argument("--seed", type=int, default=78)
+    args = parser.parse_args()
+    pictures = [
+        picture(KINDS[i // 2 % len(KINDS)], np.random.default_rng((args.seed, i))) for i in range(args.count)
+    ]
+    for name, ending in (("crossing", False), ("ending", True)):
+        parts = [
+            [
+                (junction.features, right)
+                for row in half
+                for junction, right in row
+                if bool(junction.ending) == ending
+            ]
+            for half in (pictures[::2], pictures[1::2])
+        ]
+        (x, y), (xt, yt) = ((np.array([p[0] for p in s]), np.array([p[1] for p in s], float)) for s in parts)
+        weights = fit(x, y, constant=ending)
+        odds = xt @ weights[:-1] + weights[-1]
+        least = TraceSettings().exchange_odds
+        print(f"{name}: {', '.join(f'{w:.2f}' for w in weights)}")
+        print(
+            f"  {len(y)} junctions, {int(y.sum())} to exchange; on the other {len(yt)}: "
+            f"{int(((odds > least) & (yt == 1)).sum())} of {int(yt.sum())} found, "
+            f"{int(((odds > least) & (yt == 0)).sum())} wrongly exchanged"
+        )
+
+
+if __name__ == "__main__":
+    main()
