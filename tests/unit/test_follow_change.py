@@ -12,7 +12,6 @@ import pytest
 from densitometry.errors import InputLayoutError
 from densitometry.follow.change import Change, paired_change
 from densitometry.follow.compare import FollowSettings, compare_visits
-from densitometry.follow.figures import cluster_variance, few_changes_variance
 from densitometry.follow.growth import phototrichogram
 from densitometry.follow.hints import real_nats
 from densitometry.follow.match import link_hairs
@@ -187,15 +186,6 @@ def test_changes_count_for_those_that_no_picture_showed(pictures: int) -> None:
     assert 0 < found.unseen[0] <= 0.2 / pictures
     assert hairs[0].sum() - hairs[1].sum() > lost.sum() - gained.sum()
     assert presence_of(seen, np.full_like(seen, pictures)).unseen == (0.0, 0.0)
-
-
-def test_where_few_changed_chance_leaves_more_open() -> None:
-    clusters = np.arange(40)
-    for lost in (2, 12):
-        pull = (np.where(np.arange(40) < lost, -1 / 40, 0.0), np.zeros(40))
-        known = cluster_variance(pull[0], clusters)
-        assert few_changes_variance(pull) / known == pytest.approx(0.5 / lost, rel=0.05)
-    assert few_changes_variance((np.zeros(3), np.zeros(3))) == 0.0
 
 
 def test_what_tracing_doubts_speaks_against_a_hair() -> None:

@@ -19,7 +19,6 @@ from densitometry.follow.figures import (
     absolute_density,
     cluster_variance,
     detection_variances,
-    few_changes_variance,
     linearise,
     make_figure,
     scale_variance,
@@ -217,7 +216,6 @@ def _change(
         capture = [missed[k] + sides[k].width_variance(gradients[k], cutoff_um) for k in range(2)]
         systematic = scale_variance(name, totals, scale[0])
         sampling = max(0.0, cluster_variance(pull[0] + pull[1], compared.openings) - sum(capture))
-        sampling += few_changes_variance(pull)
         variances = (capture[0], capture[1], systematic, sampling)
         figures[name] = make_figure(
             name, working, variances, df, n, repeatability.get(name), captures, "patch"
