@@ -25,9 +25,9 @@ HIDDEN_SHARE, SEEN_HIDDEN = 0.02, 0.1
 """Share of hairs that another one hides throughout one visit, and the chance that a picture shows them yet:
 pictures of one visit fail alike. Only a second look tells them from hairs that came or went."""
 NOT_ASKED = 1e-9
-MISSED_PRIOR = (0.035, 40.0)
+MISSED_PRIOR = (0.035, 120.0)
 """Share of sightings of hairs of both visits that tracing misses, and how many sightings that is worth."""
-UNSEEN_PER_MISSED = 3.0
+UNSEEN_PER_MISSED = 2.0
 """A hair of one visit has one chance to be traced where one of both has two, and the trace of a sibling can
 stand for it: so many times the share of sightings missed come or go unseen (simulated visits)."""
 # Classes of places: hair at both visits, before, after (each easy, then hard to see); at both but hidden
