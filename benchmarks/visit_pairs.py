@@ -168,7 +168,7 @@ def make_pair(kind: Kind, setting: Setting, seed: int, replicates: int = 1) -> V
     rng = np.random.default_rng([seed, sorted(KINDS).index(kind.name)])
     scene_settings = _scene_settings(kind, setting, rng)
     spot = _grow_spot(kind, scene_settings, rng)
-    showing = _showing(kind, len(spot.shafts), rng)
+    showing = draw_showing(kind, len(spot.shafts), rng)
     growing = rng.random(len(spot.shafts)) < rng.uniform(0.7, 0.92)
     first = _visit(spot, kind, 0, showing[0], growing, scene_settings, replicates, rng)
     if kind.person:
@@ -203,7 +203,7 @@ def _grow_spot(kind: Kind, settings: SceneSettings, rng: np.random.Generator) ->
     return grow_scene(replace(settings, size_px=size, hairs=hairs), rng)
 
 
-def _showing(kind: Kind, n: int, rng: np.random.Generator) -> Booleans:
+def draw_showing(kind: Kind, n: int, rng: np.random.Generator) -> Booleans:
     """Return which follicles show at either visit."""
     n_first = round(n / (1 + kind.regrown))
     order = rng.permutation(n)

@@ -20,7 +20,7 @@ from typing import Any
 import click
 import cv2
 
-from benchmarks import real_visits, visit_report
+from benchmarks import real_visits, second_visits, visit_report
 from benchmarks.environment import source_digest
 from benchmarks.visit_pairs import FIRST_TEST_SEED, KINDS, SETTINGS, make_pair
 from benchmarks.visit_score import analyze, measure, score_pair
@@ -47,6 +47,13 @@ DECIMALS = 4
     "--replicates", type=click.IntRange(1, 9), default=1, show_default=True, help="Pictures a visit."
 )
 @click.option("--setting", type=click.Choice(list(SETTINGS)), default="clipped", show_default=True)
+@click.option(
+    "--renderer",
+    type=click.Choice(["first", "second"]),
+    default="first",
+    show_default=True,
+    help="second: pictures of benchmarks.second_renderer, which has a setting of its own.",
+)
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes.")
 @click.option(
     "--results",
@@ -69,6 +76,7 @@ def main(
     first_seed: int,
     replicates: int,
     setting: str,
+    renderer: str,
     jobs: int,
     results: Path,
     real: Path | None,
@@ -81,7 +89,11 @@ def main(
         if real is not None:
             found: Iterable[dict[str, Any]] = real_visits.measure_folder(real, pairs, jobs)
         else:
-            chosen = kinds or tuple(KINDS)
+            chosen = kinds or (tuple(KINDS) if renderer == "first" else second_visits.SUPPORTED)
+            if renderer == "second":
+                setting = second_visits.SETTING
+                if strange := set(chosen) - set(second_visits.SUPPORTED):
+                    raise click.UsageError(f"the second renderer has no {', '.join(sorted(strange))}")
             todo = [(k, setting, first_seed + n, replicates) for k in chosen for n in range(pairs)]
             source = source_digest()
             known = {key for key, row in rows.items() if row.get("source") == source}
@@ -112,7 +124,10 @@ def measure_pair(job: tuple[str, str, int, int]) -> dict[str, Any]:
     kind = KINDS[name]
     cv2.setNumThreads(1)
     head = {"kind": name, "setting": setting, "seed": seed, "replicates": replicates}
-    pair = make_pair(kind, SETTINGS[setting], seed, replicates)
+    if setting == second_visits.SETTING:
+        pair = second_visits.make_pair(kind, seed, replicates)
+    else:
+        pair = make_pair(kind, SETTINGS[setting], seed, replicates)
     n = len(pair.root_um)
     started = time.process_time()
     visits = [[(shot, analyze(shot, zoom_told=kind.zoom_told)) for shot in visit] for visit in pair.visits]

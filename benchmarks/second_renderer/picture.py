@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,23 @@ class Rendered:
 def render(kind: Kind, seed: int) -> Rendered:
     """Render one picture; the same kind and seed give the same picture."""
     rng = np.random.default_rng([seed, zlib.crc32(kind.name.encode())])
-    (width, height), finer = kind.size_px, kind.oversampling
     shine_at = rng.uniform(-0.5, 0.5)
-    grown = scene.grow(kind, rng)
+    return photograph(kind, scene.grow(kind, rng), shine_at, seed, rng)
+
+
+def photograph(
+    kind: Kind, grown: Sequence[scene.Shaft], shine_at: float, seed: int, rng: np.random.Generator
+) -> Rendered:
+    """Render given shafts, lowest first, over a skin and through a film and camera of their own.
+
+    Args:
+        kind: of picture.
+        grown: all shafts that reach it.
+        shine_at: where along their width shafts shine, in radii.
+        seed: for the truth.
+        rng: the only source of chance.
+    """
+    (width, height), finer = kind.size_px, kind.oversampling
     scalp = skin.bare(kind, grown, rng)
     # what hair and film reflect follows the exposure, which the skin stands for
     light = float(np.median(scalp.mean(2)) ** 0.5 * 0.95)

@@ -87,7 +87,7 @@ def grow(kind: Kind, rng: np.random.Generator) -> list[Shaft]:
     for number, (origin, size) in enumerate(zip(origins, sizes, strict=True)):
         shafts += _unit(kind, lie, number, origin, int(size), rng)
     if kind.clipped:
-        shafts += [_loose(kind, lie.colour, rng) for _ in range(rng.choice([0, 0, 1, 3]))]
+        shafts += [loose_piece(kind, lie.colour, rng) for _ in range(rng.choice([0, 0, 1, 3]))]
     return sorted(shafts, key=lambda shaft: shaft.height)
 
 
@@ -139,7 +139,7 @@ def _unit(
         angles = _angles(kind, start, lie.bend, diameter_um, length_um, rng)
         root = origin + across * offset + along * rng.normal(0, 35 if kind.clipped else 22)
         line_px = _walk(root, angles, length_um) / kind.um_per_px - 0.5
-        if _reaches(kind, line_px):
+        if reaches(kind, line_px):
             shafts.append(_finish(kind, lie, number, line_px, diameter_um, length_um, rng))
     return shafts
 
@@ -195,7 +195,8 @@ def _walk(root: Floats, angles: Floats, length_um: float) -> Floats:
     return np.asarray(root + np.vstack([[0, 0], steps]))
 
 
-def _reaches(kind: Kind, line_px: Floats) -> bool:
+def reaches(kind: Kind, line_px: Floats) -> bool:
+    """Tell whether a line comes near the picture."""
     margin = MARGIN_UM / kind.um_per_px
     low, high = line_px.min(0), line_px.max(0)
     return bool((high >= -margin).all() and (low <= np.array(kind.size_px) + margin).all())
@@ -228,7 +229,7 @@ def _finish(
     return Shaft(line_px, radius_um, diameter_um, length_um, unit, colour, cut, slant, lift_um, height)
 
 
-def _loose(kind: Kind, colour: str, rng: np.random.Generator) -> Shaft:
+def loose_piece(kind: Kind, colour: str, rng: np.random.Generator) -> Shaft:
     """Drop a cut piece on the skin."""
     width, height = kind.size_um
     length_um, angle = rng.uniform(120, 280), rng.uniform(0, TURN)

@@ -25,8 +25,9 @@ def describe(
     """Return the truth of a picture, fit for JSON.
 
     Keys: `kind`, `seed`, `um_per_px`, `width`, `height`, `circle`, `blur_sigma_px`; `hairs` and `loose`, each
-    a list of `line_px` [x, y] [px], `root_px`, `d_um`, `length_um`, `vellus`, `fu` (its unit), `colour`,
-    `root_inside`, `visible` (share of the line in view that no other shaft covers), `clipped` (by the frame).
+    a list of `line_px` [x, y] [px], `root_px`, `d_um`, `length_um`, `vellus`, `fu` (its unit), `number` (of
+    the shaft, the lowest 0), `colour`, `root_inside`, `visible` (share of the line in view that no other
+    shaft covers), `clipped` (by the frame).
 
     Args:
         kind: of picture.
@@ -80,6 +81,7 @@ def _row(kind: Kind, shaft: Shaft, number: int, owner: NDArray[np.int32]) -> dic
         "length_um": round(shaft.length_um, 1),
         "vellus": bool(shaft.diameter_um < VELLUS_BELOW_UM),
         "fu": shaft.unit,
+        "number": number - 1,
         "colour": shaft.colour,
         "root_inside": bool(_inside(kind, line[:1])[0]) and not shaft.loose,
         "visible": round(visible, 3),

@@ -13,9 +13,10 @@ from densitometry.errors import InputLayoutError
 from densitometry.follow.change import Change, paired_change
 from densitometry.follow.compare import FollowSettings, compare_visits
 from densitometry.follow.growth import phototrichogram
+from densitometry.follow.hints import real_nats
 from densitometry.follow.match import link_hairs
 from densitometry.follow.patch import Field, Patch
-from densitometry.follow.presence import presence_of
+from densitometry.follow.presence import Hints, presence_of
 from densitometry.follow.record import LINK_COLUMNS, change_record, links_table
 from densitometry.follow.register import RegisterSettings, Registration, register
 from densitometry.follow.repeatability import SAME_SKIN_PRIOR, Repeatability, update
@@ -170,6 +171,33 @@ def test_presence_follows_the_majority() -> None:
     assert (before[98], after[98]) == (pytest.approx(1.0, abs=0.05), pytest.approx(0.0, abs=0.05))
     assert before[103] > 0.9
     assert after.sum() - before.sum() == pytest.approx(0.0, abs=1.5)
+
+
+@pytest.mark.parametrize("pictures", [1, 3])
+def test_changes_count_for_those_that_no_picture_showed(pictures: int) -> None:
+    seen = np.array([[1, 1]] * 60 + [[1, 0]] * 10 + [[0, 1]] * 6) * pictures
+    # Of the last six, the second look shows that the earlier visit overlooked them.
+    hints = Hints(np.array([[0.0, 0.0]] * 60 + [[0.0, -4.0]] * 10 + [[4.0, 0.0]] * 6), np.full(76, 3.0))
+    found = presence_of(seen, np.full_like(seen, pictures), hints)
+    lost, gained = found.changed
+    hairs = found.hairs
+    assert lost.sum() == pytest.approx(10, abs=0.7)
+    assert gained.sum() < 1
+    assert 0 < found.unseen[0] <= 0.2 / pictures
+    assert hairs[0].sum() - hairs[1].sum() > lost.sum() - gained.sum()
+    assert presence_of(seen, np.full_like(seen, pictures)).unseen == (0.0, 0.0)
+
+
+def test_what_tracing_doubts_speaks_against_a_hair() -> None:
+    plain = patch()
+    doubted = dataclasses.replace(
+        plain,
+        swap_chance=np.where(np.arange(len(plain)) == 0, 0.4, 0.05),
+        confidence=np.where(np.arange(len(plain)) == 1, 0.5, 1.0),
+    )
+    change = real_nats(doubted) - real_nats(plain)
+    assert (change[:2] < -1).all()
+    assert not change[2:].any()
 
 
 def test_unpaired_pictures_are_averaged() -> None:

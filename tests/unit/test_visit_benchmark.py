@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import visit_report
+from benchmarks import second_visits, visit_report
 from benchmarks.visit_pairs import KINDS, SETTINGS, make_pair
 from benchmarks.visits import key_of, measure_pair, read_rows, write_rows
 
@@ -24,6 +25,22 @@ def test_a_pair_knows_where_its_follicles_went() -> None:
     before, after = pair.showing.sum(axis=1)
     assert before == pytest.approx(after, abs=2)
     assert np.count_nonzero(pair.showing[0] & ~pair.showing[1]) == pytest.approx(0.08 * before, abs=2)
+
+
+def test_the_second_renderer_shows_the_same_scalp_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(second_visits, "_PICTURE", replace(second_visits._PICTURE, size_px=(320, 256)))
+    pair = second_visits.make_pair(KINDS["cycle"], 3)
+    for visit, shots in enumerate(pair.visits):
+        shot = shots[0]
+        roots = shot.to_px(pair.root_um)
+        assert shot.truth["hairs"]
+        for hair, follicle in zip(shot.truth["hairs"], shot.follicle, strict=True):
+            assert pair.showing[visit, follicle]
+            assert roots[follicle] == pytest.approx(hair["root_px"], abs=0.01)
+            assert pair.diameter_um[follicle] == pytest.approx(hair["d_um"], abs=0.01)
+    assert (pair.visits[0][0].rgb != pair.visits[1][0].rgb).any()
+    with pytest.raises(ValueError, match="second renderer has no pairs of kind 'days'"):
+        second_visits.make_pair(KINDS["days"], 3)
 
 
 def test_rows_are_replaced_by_their_key_and_make_tables(tmp_path: Path) -> None:

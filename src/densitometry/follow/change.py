@@ -166,7 +166,8 @@ def consensus_change(
     """
     places = gather_places(visits, settings)
     presence = presence_of(places.seen, places.could, places.hints)
-    sides = (_place_side(places, 0, presence.before), _place_side(places, 1, presence.after))
+    hairs = presence.hairs
+    sides = (_place_side(places, 0, hairs[0]), _place_side(places, 1, hairs[1]))
     opening = openings_at(places.place_um)
     compared = _Compared(sides, opening, _capture_of(presence), places.shared.area_cm2)
     there = [chance >= 0.5 for chance in (presence.before, presence.after)]  # noqa: PLR2004 (likely)
@@ -258,13 +259,16 @@ def _capture_of_tracing(
 def _capture_of(presence: Presence) -> Callable[[FloatArray, FloatArray], tuple[float, float]]:
     """Return the variance that doubt of presence brings, from what each hair adds weighed by its chance."""
     chances = (presence.before, presence.after)
-    known = [np.maximum(chance, LEAST_CHANCE) for chance in chances]
+    known = [np.maximum(hairs, LEAST_CHANCE) for hairs in presence.hairs]
+    unseen = [share * changed for share, changed in zip(presence.unseen, presence.changed, strict=True)]
 
     def capture(before: FloatArray, after: FloatArray) -> tuple[float, float]:
         # What is added if the hair is there for sure; its presence is a chance, alike before and after.
         pull = [before / known[0], after / known[1]]
         spread = [float((pull[k] ** 2 * chances[k] * (1 - chances[k])).sum()) for k in (0, 1)]
         common = float((pull[0] * pull[1] * (presence.both - chances[0] * chances[1])).sum())
+        # How many came or went unseen is a count of rare events: as much variance as mean.
+        spread = [spread[k] + float((pull[k] ** 2 * unseen[k]).sum()) for k in (0, 1)]
         return max(0.0, MODEL_DOUBT * (spread[0] + common)), max(0.0, MODEL_DOUBT * (spread[1] + common))
 
     return capture
@@ -274,11 +278,11 @@ def _looked_at(sides: tuple[Side, Side], presence: Presence) -> tuple[Side, Side
     """Return both visits with each hair weighed by its chance; one traced once is as thick at both."""
     once = [side.weight == 0 for side in sides]
     looked = []
-    for k, chance in enumerate((presence.before, presence.after)):
+    for k, hairs in enumerate(presence.hairs):
         own, other = sides[k], sides[1 - k]
         looked.append(
             Side(
-                np.where(once[k], other.weight, own.weight) * np.maximum(chance, LEAST_CHANCE),
+                np.where(once[k], other.weight, own.weight) * np.maximum(hairs, LEAST_CHANCE),
                 np.where(once[k], other.diameter_um, own.diameter_um),
                 np.where(once[k], other.sigma_um, own.sigma_um),
                 np.where(once[k], other.resolved, own.resolved),
@@ -288,8 +292,8 @@ def _looked_at(sides: tuple[Side, Side], presence: Presence) -> tuple[Side, Side
     return looked[0], looked[1]
 
 
-def _place_side(places: Places, visit: int, chance: FloatArray) -> Side:
-    weight = places.weight * np.maximum(chance, LEAST_CHANCE)
+def _place_side(places: Places, visit: int, hairs: FloatArray) -> Side:
+    weight = places.weight * np.maximum(hairs, LEAST_CHANCE)
     return Side(weight, places.diameter_um[:, visit], places.sigma_um[:, visit], places.resolved, 0.0)
 
 

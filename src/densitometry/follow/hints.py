@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from densitometry.follow.look import Sought, overlooked_nats, shade_of
-from densitometry.follow.patch import Patch
+from densitometry.follow.patch import SURE_ROOT_SWAPPED, Patch
 from densitometry.model import FloatArray
 from densitometry.units import UM2_PER_CM2
 
@@ -24,6 +24,9 @@ ODD_SHARE = 0.05
 PIECE_SLOPE, PIECE_CONSTANT, MOST_PIECE_NATS = 4.5, 1.0, 1.5
 """Log odds of a growing hair against a cut piece by the logarithm of its length over the usual one: pieces
 are shorter than the hairs they were cut from (from 60 simulated pairs of visits)."""
+UNSURE_ROOT_NATS, UNSURE_HAIR_NATS, SURE_NATS = -1.9, -1.4, 0.5
+"""Log odds of a growing hair against a piece where tracing could not tell the root, or doubts the hair, and
+otherwise: logistic regression on hairs without a partner, 90 simulated pairs of visits."""
 UNIT_REACH_UM = 130.0
 """A root this near to another one is of the same follicular unit."""
 LEAST_CHANCE = 0.02
@@ -95,7 +98,7 @@ def real_nats(patch: Patch) -> FloatArray:
         return np.zeros(0)
     gap = cdist(patch.root_um, patch.root_um)
     np.fill_diagonal(gap, np.inf)
-    return _lie_nats(patch, gap) + _length_nats(patch) + _company_nats(patch, gap)
+    return _lie_nats(patch, gap) + _length_nats(patch) + _company_nats(patch, gap) + _doubt_nats(patch)
 
 
 def _lie_nats(patch: Patch, gap_um: FloatArray) -> FloatArray:
@@ -130,3 +133,9 @@ def _company_nats(patch: Patch, gap_um: FloatArray) -> FloatArray:
     share = float(np.clip(company.mean(), LEAST_CHANCE, 1 - LEAST_CHANCE))
     chance = float(np.clip(chance, LEAST_CHANCE, 1 - LEAST_CHANCE))
     return np.asarray(np.where(company, np.log(share / chance), np.log((1 - share) / (1 - chance))))
+
+
+def _doubt_nats(patch: Patch) -> FloatArray:
+    """Weigh what tracing itself doubts: a piece has two cut ends, so that its root is anyone's guess."""
+    unsure_root, unsure_hair = patch.swapped > SURE_ROOT_SWAPPED, patch.confidence < 1.0
+    return SURE_NATS + UNSURE_ROOT_NATS * unsure_root + UNSURE_HAIR_NATS * unsure_hair

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +15,21 @@ ITERATIONS = 40
 SEEN_HARD, SEEN_FALSE, SEEN_ABSENT = 0.5, 0.02, 0.01
 """Chance that one picture shows a hair that is hard to see, something that is no hair, and a hair where there
 is none at this visit (a neighbour linked by mistake)."""
-EASY_PRIOR = (0.97, 40.0)
+EASY_PRIOR = (0.975, 40.0)
 """Chance that one picture shows a usual hair, and how many sightings that belief is worth."""
-HARD_PRIOR = (0.05, 20.0)
+HARD_PRIOR = (0.04, 20.0)
 """Share of hairs that are hard to see, alike among those that stay, go and come; its worth in hairs."""
 CHANGE_PRIOR = (5.0, 0.5, 0.5, 0.5)
 """Places with a hair at both visits, before, after and never; worth as many places."""
-HIDDEN_SHARE, SEEN_HIDDEN = 0.03, 0.1
+HIDDEN_SHARE, SEEN_HIDDEN = 0.02, 0.1
 """Share of hairs that another one hides throughout one visit, and the chance that a picture shows them yet:
 pictures of one visit fail alike. Only a second look tells them from hairs that came or went."""
 NOT_ASKED = 1e-9
+MISSED_PRIOR = (0.035, 120.0)
+"""Share of sightings of hairs of both visits that tracing misses, and how many sightings that is worth."""
+UNSEEN_PER_MISSED = 2.0
+"""A hair of one visit has one chance to be traced where one of both has two, and the trace of a sibling can
+stand for it: so many times the share of sightings missed come or go unseen (simulated visits)."""
 # Classes of places: hair at both visits, before, after (each easy, then hard to see); at both but hidden
 # before, hidden after; never.
 IS_BEFORE = np.array([1, 1, 1, 1, 0, 0, 1, 1, 0])
@@ -37,15 +42,32 @@ HIDDEN_BEFORE, HIDDEN_AFTER, FALSE_CLASS = 6, 7, 8
 
 @dataclass(frozen=True, slots=True)
 class Presence:
-    """Chance that a hair is at each place: before, after, and both, each (n,)."""
+    """Chance that a hair is at each place.
+
+    Attributes:
+        before, after, both: (n,) at the earlier visit, at the later one, at both.
+        unseen: for each hair lost, and for each gained, so many were that no picture showed.
+    """
 
     before: FloatArray
     after: FloatArray
     both: FloatArray
+    unseen: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def changed(self) -> tuple[FloatArray, FloatArray]:
+        """Chance that a hair is there before and not after, and the other way round, each (n,)."""
+        return np.maximum(self.before - self.both, 0.0), np.maximum(self.after - self.both, 0.0)
+
+    @property
+    def hairs(self) -> tuple[FloatArray, FloatArray]:
+        """Hairs that each place stands for, before and after, each (n,): with changes that nobody saw."""
+        lost, gained = self.changed
+        return self.before + self.unseen[0] * lost, self.after + self.unseen[1] * gained
 
     def take(self, rows: NDArray[np.bool_]) -> Presence:
         """Return the places of these rows."""
-        return Presence(self.before[rows], self.after[rows], self.both[rows])
+        return replace(self, before=self.before[rows], after=self.after[rows], both=self.both[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +122,19 @@ def presence_of(seen: IntArray, could: IntArray, hints: Hints | None = None) -> 
             weight = chance[:, IS_EASY & (there == 1)].sum(axis=1)
             hits, tries = hits + float(weight @ seen[:, visit]), tries + float(weight @ could[:, visit])
         easy = hits / tries
-    return Presence(chance @ IS_BEFORE, chance @ IS_AFTER, chance @ (IS_BEFORE * IS_AFTER))
+    both = chance @ (IS_BEFORE * IS_AFTER)
+    unseen = (0.0, 0.0) if hints is None else _unseen(seen, could, both)
+    return Presence(chance @ IS_BEFORE, chance @ IS_AFTER, both, unseen)
+
+
+def _unseen(seen: IntArray, could: IntArray, both: FloatArray) -> tuple[float, float]:
+    """Return how many hairs were lost, and gained, unseen for each that was seen to: capture–recapture."""
+    share, worth = MISSED_PRIOR
+    tries = float(both @ could.sum(axis=1)) + worth
+    missed = (float(both @ (could - seen).sum(axis=1)) + share * worth) / tries
+    # Several pictures of a visit seldom miss the same hair.
+    pictures = np.maximum(could.mean(axis=0), 1.0) if len(could) else np.ones(2)
+    return UNSEEN_PER_MISSED * missed / float(pictures[0]), UNSEEN_PER_MISSED * missed / float(pictures[1])
 
 
 def _shares(hard: float, hidden: float) -> FloatArray:
