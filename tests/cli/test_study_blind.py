@@ -143,3 +143,77 @@ def test_what_pictures_themselves_betray_is_said(tmp_path):
         study, problems_of(study), tmp_path / "copy", tmp_path / "key.json", np.random.default_rng(3)
     )
     assert any(words.startswith("the scale differs between visits") for words in made.betrayed)
+
+
+def features_of_results(out: Path, code: str) -> list[float]:
+    """Return everything the results tell about a picture besides what was measured in it."""
+    folder = next((out / f"sub-{code}").glob("ses-*/*_trich"))
+    sizes = [float(path.stat().st_size) for path in sorted(folder.iterdir())]
+    told = [float(len(list((out / f"sub-{code}").rglob("*")))), *sizes]
+    for name in ("images.tsv", "visits.tsv", "participants.tsv", "sessions.tsv", "logs/files.tsv"):
+        lines = (out / name).read_text().splitlines()
+        own = [(number, line) for number, line in enumerate(lines) if code in line]
+        told += [float(len(own)), float(sum(number for number, _ in own)), float(sum(len(x) for _, x in own))]
+    order = sorted(out.rglob("summary.json"), key=lambda path: path.stat().st_mtime_ns)
+    log = next((out / "logs").glob("run-*.log")).read_text().splitlines()
+    place = next(number for number, line in enumerate(log) if code in line)
+    return [*told, float(order.index(folder / "summary.json")), float(place)]
+
+
+def test_nothing_in_results_of_a_blinded_copy_tells_visit_or_arm_or_person(tmp_path, run):
+    root, copy, out = null_study(tmp_path / "study", people=16), tmp_path / "copy", tmp_path / "out"
+    study = read_study(root)
+    blind_study(study, problems_of(study), copy, tmp_path / "key.json", np.random.default_rng(4))
+    assert run("study", "run", copy / "pictures.csv", out, "--no-overlay", "-q").code in (0, 4, 5)
+    key = json.loads((tmp_path / "key.json").read_text())["pictures"]
+    names = [key[code]["name"] for code in key]
+    arms = {person.label: person.arm for person in study.participants}
+    text = b"".join(path.read_bytes() for path in out.rglob("*") if path.is_file())
+    days = [str(visit.date) for person in study.participants for visit in person.sessions]
+    assert not {day for day in days if day.encode() in text}
+    for word in (b"w24", b"w00", b"drug", b"placebo", b"androgenetic", b"study\x00", str(root).encode()):
+        assert word not in text
+    assert {name for name in names if name.encode() in text} == set()
+    told = np.array([features_of_results(out, code) for code in key])
+    at_chance = 0.5 + 1.96 * np.sqrt(0.25 / len(names))
+    assert accuracy(told, np.array(["w24" in name for name in names])) <= at_chance
+    assert accuracy(told, np.array([arms[name[4:6]] == "drug" for name in names])) <= at_chance
+    assert together(told, names) <= together_by_chance(len(names))
+
+
+def together(told: np.ndarray, names: list[str]) -> float:
+    """Return the share of pictures whose nearest one, over whitened features, is of the same participant."""
+    spread = told.std(axis=0)
+    scaled = (told - told.mean(axis=0))[:, spread > 0] / spread[spread > 0]
+    people = np.array([name[4:6] for name in names])
+    right = 0
+    for one in range(len(names)):
+        distance = np.abs(scaled - scaled[one]).sum(axis=1)
+        distance[one] = np.inf
+        right += people[int(distance.argmin())] == people[one]
+    return right / len(names)
+
+
+def together_by_chance(pictures: int) -> float:
+    """Return the upper limit of `together` where each other picture is as likely: one of them is right."""
+    share = 1 / (pictures - 1)
+    return share + 1.96 * float(np.sqrt(share * (1 - share) / pictures))
+
+
+def test_another_compression_or_transparency_at_one_visit_is_said(tmp_path):
+    root = null_study(tmp_path / "study", people=4)
+    for path in root.rglob("*w24*.png"):
+        with Image.open(path) as picture:
+            picture.convert("RGB").save(path.with_suffix(".jpg"), quality=70)
+        path.unlink()
+    for path in root.rglob("*w00*.png"):
+        with Image.open(path) as picture:
+            picture.convert("RGBA").save(path)
+    study = read_study(root)
+    made = blind_study(
+        study, problems_of(study), tmp_path / "copy", tmp_path / "key.json", np.random.default_rng(3)
+    )
+    told = " ".join(made.betrayed)
+    assert "the compression of the files differs between visits" in told
+    assert "the transparency differs between visits" in told
+    assert "between arms" not in told
