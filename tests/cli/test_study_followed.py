@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -163,6 +165,19 @@ def test_tasks_that_travel_are_small(tiny, tiny_out):
 
     plan, seen = planned(tiny, tiny_out)
     assert all(len(pickle.dumps(task)) < 20_000 for task in _tasks(plan, seen))
+
+
+def test_the_parent_stays_small():
+    """It hands out and collects: what measures and follows is imported by the workers alone."""
+    code = """
+import sys
+import densitometry.cli.study_run, densitometry.remote, densitometry.study.leftovers
+import densitometry.study.plan, densitometry.study.record, densitometry.study.run, densitometry.study.trial
+heavy = ("numba", "cv2", "scipy", "skimage", "onnxruntime", "densitometry.follow", "densitometry.trace")
+print([name for name in heavy if name in sys.modules])
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == "[]"
 
 
 @pytest.mark.slow

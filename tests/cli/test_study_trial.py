@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from densitometry.study.audit import BEGINNING, digest_of
 
 FIRST = "sub-01/ses-w00/trich/sub-01_ses-w00_site-vertex_run-1_trich"
 
@@ -51,6 +54,47 @@ def test_one_changed_byte_is_named(place, tiny, tiny_out, run):
             (root / name).write_bytes(before)
     (tiny_out / "visits.tsv").unlink()
     assert "visits.tsv: is missing" in run("study", "verify", tiny, tiny_out).out
+
+
+def chain_anew(lines: list[bytes]) -> list[bytes]:
+    """Return other lines, chained as if they had been written so."""
+    found: list[bytes] = []
+    for number, line in enumerate(lines, 1):
+        record = {**json.loads(line), "n": number, "why": "another reason"}
+        record["before"] = digest_of(found[-1]) if found else BEGINNING
+        found.append(json.dumps(record).encode())
+    return found
+
+
+@pytest.mark.parametrize("what", ["byte", "removed", "swapped", "cut short", "appended", "replaced"])
+@pytest.mark.parametrize("place", ["study/audit", "out/logs"])
+def test_a_log_that_was_tampered_with_is_named(what, place, tiny, tiny_out, run):
+    assert run("study", "lock", tiny).code == 0
+    for number in range(2):
+        time.sleep(1.1)
+        assert run("study", "run", tiny, tiny_out, "-q", "--reason", f"run {number}").code == 0
+    assert run("study", "verify", tiny, tiny_out).code == 0
+    path = tiny.parent / place / "audit.jsonl"
+    lines = path.read_bytes().splitlines()
+    if what == "byte":
+        lines[1] = lines[1].replace(b"run", b"ran", 1)
+    elif what == "removed":
+        del lines[1]
+    elif what == "swapped":
+        lines[0], lines[1] = lines[1], lines[0]
+    elif what == "cut short":
+        del lines[-1]
+    elif what == "appended":
+        lines.append(chain_anew([*lines, lines[-1]])[-1])
+    else:
+        lines = chain_anew(lines)
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    if what == "replaced" and place == "out/logs":  # whole, with its head: the study's log tells
+        head = {"lines": len(lines), "hash": digest_of(lines[-1])}
+        (path.parent / "audit.head").write_text(json.dumps(head) + "\n")
+    finished = run("study", "verify", tiny, tiny_out)
+    refused(finished, "E209")
+    assert "audit.jsonl" in finished.out
 
 
 def test_verifying_needs_a_record(tiny, tmp_path, run):

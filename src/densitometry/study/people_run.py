@@ -15,6 +15,7 @@ from densitometry.study.person_task import (
     Groups,
     PersonRows,
     PersonTask,
+    cycles,
     follow_person,
     pool,
     replicates,
@@ -90,6 +91,22 @@ def follow_people(
         pooled,
         tuple(item.failure for item in ordered if item.failure is not None),
     )
+
+
+def cycles_of(
+    plan: Plan, changes: Sequence[Mapping[str, Any]], executor: Executor
+) -> list[Mapping[str, Any]]:
+    """Return rows of cycles.tsv of everybody who is treated in sessions, in the order of the study."""
+    treated = [p for p in plan.study.participants if any(c.agent.in_sessions for c in p.treatments)]
+    if not treated:
+        return []
+    own = [
+        (person, tuple(row for row in changes if row["participant"] == person.label)) for person in treated
+    ]
+    found = next(iter(executor.unordered(cycles, [own])))[1]
+    if isinstance(found, Lost):
+        raise _no_memory("cycles of treatment could not be worked out")
+    return found
 
 
 def _tasks(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> Iterable[PersonTask]:

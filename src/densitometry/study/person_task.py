@@ -91,6 +91,13 @@ def pool(groups: Mapping[str, Groups]) -> dict[str, dict[str, Any]]:
     return people.pool(groups)
 
 
+def cycles(people: Sequence[tuple[Participant, Sequence[Mapping[str, Any]]]]) -> list[Mapping[str, Any]]:
+    """Return rows of cycles.tsv of participants with their rows of change.tsv; imported where it is done."""
+    from densitometry.study.cycles import cycle_rows
+
+    return [row for person, changes in people for row in cycle_rows(person, changes)]
+
+
 def follow_person(task: PersonTask) -> PersonRows:
     """Return `people.follow_person`, imported where it is worked out."""
     from densitometry.study import people

@@ -31,11 +31,10 @@ from densitometry.schema_study import (
     data_dictionary,
 )
 from densitometry.study.background import write_background
-from densitometry.study.cycles import cycle_rows
 from densitometry.study.entities import Picture
 from densitometry.study.hair_table import has_parquet, write_hair_table
 from densitometry.study.names import WHOLE_HEAD
-from densitometry.study.people_run import Advance, follow_people
+from densitometry.study.people_run import Advance, cycles_of, follow_people
 from densitometry.study.person_task import Failure
 from densitometry.study.plan import FAILED, Plan
 from densitometry.study.seen import Seen, day_of
@@ -105,7 +104,7 @@ def write_tables(
         record_images(plan, plan.job, [])
     seen = _seen(plan, {**plan.done, **{outcome.picture: outcome for outcome in outcomes}})
     found = follow_people(plan, seen, executor, apart, advance)
-    cycles = _cycle_rows(plan, found.changes)
+    cycles = cycles_of(plan, found.changes, executor)
     tables = Tables(_table(_visit_rows(plan, seen), VISITS), _table(found.changes, CHANGES), found.failures)
     with alone_in(out / LOGS):
         for name in (*TABLE_NAMES, RECIPE_NAME, ENVIRONMENT_NAME, DICTIONARY_NAME):
@@ -190,14 +189,6 @@ def _seen(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, list[Seen]]:
 
 def _measured(seen: Mapping[str, Sequence[Seen]]) -> dict[str, list[Picture]]:
     return {label: [s.picture for s in seen[label] if s.status == "measured"] for label in sorted(seen)}
-
-
-def _cycle_rows(plan: Plan, changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        row
-        for person in plan.study.participants
-        for row in cycle_rows(person, [item for item in changes if item["participant"] == person.label])
-    ]
 
 
 def _visit_rows(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:
