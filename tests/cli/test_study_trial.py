@@ -196,3 +196,16 @@ def test_the_same_picture_under_two_participants_is_named_and_not_measured(tiny,
     finished = run("study", "run", tiny, tmp_path / "out", "--dry-run")
     assert "is the same picture as" in finished.out
     assert "E205" in finished.out
+
+
+def test_two_pictures_of_one_key_are_named_and_the_others_measured(tiny, tiny_out, run):
+    (tiny / f"{FIRST}.tif").write_bytes(b"another picture of the same key")
+    finished = run("study", "run", tiny, tiny_out)
+    assert finished.code == 5
+    assert "have one key" in finished.err
+    assert "error[E205]" in finished.err
+    table = pd.read_csv(tiny_out / "images.tsv", sep="\t", na_values=["n/a"])
+    failed = table[table["status"] == "failed"]
+    assert set(failed["error_code"]) == {"E205"}
+    assert (table["status"] == "measured").sum() == 4
+    assert len(table) == len(set(table["picture"])) == 5
