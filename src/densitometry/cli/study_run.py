@@ -42,10 +42,12 @@ _MAX_TABLE_ROWS = 40
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Measure on a Dask cluster, such as tcp://10.0.0.1:8786; --jobs then compare visits here.",
+    help="Measure, and compare visits, on a Dask cluster, such as tcp://10.0.0.1:8786.",
 )
 @click.option(
-    "--send-images", is_flag=True, help="With --cluster: send the pictures to workers that do not see them."
+    "--send-images",
+    is_flag=True,
+    help="With --cluster: send the pictures to workers that do not see them; visits are then compared here.",
 )
 @click.option(
     "--measure-only", is_flag=True, help="Measure and leave the other tables to a later run: for shards."
