@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -147,6 +148,22 @@ def test_a_participant_who_ends_every_process_is_rows(tiny, tiny_out):
     assert verdicts["01"] == "refused"
     assert verdicts["02"] != "refused"
     assert told == [(1, 2), (2, 2)]
+
+
+@pytest.mark.slow
+def test_workers_are_kept_from_step_to_step(tiny, tiny_out):
+    for label in ("01", "02"):
+        (tiny_out / f"sub-{label}" / followed.FOLLOWED_NAME).unlink()
+    plan, seen = planned(tiny, tiny_out)
+    with closing(LocalPool(1)) as pool:
+        [(_, before)] = pool.unordered(process_of, [0])
+        follow_people(plan, seen, pool)
+        [(_, after)] = pool.unordered(process_of, [0])
+    assert before == after
+
+
+def process_of(_: int) -> int:
+    return os.getpid()
 
 
 def test_following_apart_gives_the_same_files(tiny, tiny_out, tree_of, tiny_results):

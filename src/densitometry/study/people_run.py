@@ -27,6 +27,7 @@ _FOLLOWED_KEYS = ("scale", "psf_um", "image")
 """What following needs of a summary besides the hairs."""
 
 Advance = Callable[[int, int], None]
+T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -79,7 +80,7 @@ def follow_people(
         if isinstance(failure, Failure):
             tasks[label] = replace(tasks[label], failure=failure)
     in_order = {label: groups[label] for label in tasks}
-    pooled = next(iter(executor.unordered(pool, [in_order])))[1]
+    pooled = _one(executor, pool, in_order)
     if isinstance(pooled, Lost):
         raise _no_memory("the study's repeatability could not be worked out")
     tasks = {label: replace(task, groups=groups[label], pooled=pooled) for label, task in tasks.items()}
@@ -103,7 +104,7 @@ def cycles_of(
     own = [
         (person, tuple(row for row in changes if row["participant"] == person.label)) for person in treated
     ]
-    found = next(iter(executor.unordered(cycles, [own])))[1]
+    found = _one(executor, cycles, own)
     if isinstance(found, Lost):
         raise _no_memory("cycles of treatment could not be worked out")
     return found
@@ -164,6 +165,12 @@ def _each(
     if apart is not None:
         return unordered_apart(apart, call, tasks)
     return executor.unordered(call, tasks)
+
+
+def _one(executor: Executor, call: Callable[[T], R], item: T) -> R | Lost:
+    """Have one thing done; the stream is drawn to its end, or the workers would be ended with it."""
+    [(_, found)] = executor.unordered(call, [item])
+    return found
 
 
 def _lost(task: PersonTask) -> Failure:
