@@ -1,6 +1,8 @@
-"""A whole study by one process and by two: speed-up, memory of the parent, time to the first result.
+"""A whole study by one process and by two: speed-up, memory of the parent, first result, resuming.
 
-`python -m benchmarks.batch` measures 400 pictures of 2 MP; `--pictures 20 --size-px 200 160` shows it works.
+`python -m benchmarks.batch` measures 400 pictures of 2 MP, `--pictures 5000 --size-px 200 160 --jobs 2` many
+small ones; each adds a row to the results file, and `--document` writes what all rows say into
+docs/batch-figures.md. Wall times mean something on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -9,36 +11,54 @@ import dataclasses
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 import numpy as np
 import psutil
-from PIL import Image, PngImagePlugin
 
+from benchmarks.environment import ROOT, source_digest
+from benchmarks.report import END, START, table, write_document
 from densitometry import simulate
+from densitometry.simulate.series import SeriesSettings, shoot_series
 
-SCENES = 8
-"""Different pictures drawn; the others repeat them under other bytes: drawing takes longer than measuring."""
-VISITS = 4
+RESULTS = Path(__file__).with_name("batch.jsonl")
+DOCUMENT = ROOT / "docs" / "batch-figures.md"
+SPOTS, VISITS = 2, 4
+"""Spots drawn, visit by visit; the people repeat them under other bytes: drawing takes long."""
 UM_PER_PX = 5.0
 POLL_S = 0.05
 MB = 1e6
+QUARTERS = 4
 SEED = 700_000
+PNG_HEAD_BYTES = 33
+"""Signature and first chunk of a PNG file: others may follow."""
+INTRODUCTION = """\
+# Figures of whole studies
+
+Simulated studies of people with four visits, measured and followed by `densitometry study run`.
+`python -m benchmarks.batch --document` adds a row.
+"""
+HOW = """\
+Made by `python -m benchmarks.batch --document`; edit nothing between the markers. Seconds are wall seconds,
+"processor" those of all processes together; the parent's memory is its peak, and in brackets the peak in each
+quarter of the run. "Bound" is the speed-up that the processor seconds allow on idle cores: what the parent
+alone does is not shared. "Resumed" is the whole line again with nothing left to do."""
 
 
 def write_study(root: Path, pictures: int, size_px: tuple[int, int]) -> None:
     """Write a study of people with four visits and one picture each visit."""
-    scene = dataclasses.replace(simulate.preset("clipped"), size_px=size_px, um_per_px=UM_PER_PX)
-    drawn = []
-    for number in range(min(SCENES, pictures)):
-        rng = np.random.default_rng([SEED, number])
-        drawn.append(simulate.render_scene(simulate.grow_scene(scene, rng), rng=rng).rgb)
+    drawn = [list(_spot(number, size_px)) for number in range(SPOTS)]
     root.mkdir(parents=True)
     (root / "dataset_description.json").write_text('{"Name": "batch"}')
     (root / "trich.json").write_text(json.dumps({"PixelSize": [UM_PER_PX] * 2, "PixelSizeUnits": "um"}))
@@ -47,10 +67,8 @@ def write_study(root: Path, pictures: int, size_px: tuple[int, int]) -> None:
         person, visit = f"{number // VISITS:04d}", number % VISITS
         folder = root / f"sub-{person}/ses-w{visit:02d}/trich"
         folder.mkdir(parents=True)
-        told = PngImagePlugin.PngInfo()
-        told.add_text("Comment", f"picture {number}")
         name = f"sub-{person}_ses-w{visit:02d}_site-vertex_run-1_trich.png"
-        Image.fromarray(drawn[(number // VISITS) % len(drawn)]).save(folder / name, pnginfo=told)
+        (folder / name).write_bytes(_told(drawn[(number // VISITS) % SPOTS][visit], f"picture {number}"))
         if visit == 0:
             people.append(f"sub-{person}\tandrogenetic_alopecia")
             rows = "\n".join(f"ses-w{v:02d}\t2026-0{1 + v}-01" for v in range(VISITS))
@@ -58,69 +76,159 @@ def write_study(root: Path, pictures: int, size_px: tuple[int, int]) -> None:
     (root / "participants.tsv").write_text("\n".join(people) + "\n")
 
 
+def _spot(number: int, size_px: tuple[int, int]) -> Iterator[bytes]:
+    """Yield one spot's picture of each visit as PNG."""
+    scene = dataclasses.replace(simulate.preset("clipped"), size_px=size_px, um_per_px=UM_PER_PX)
+    series = SeriesSettings(scene, visits=VISITS, replicates=1)
+    for capture in shoot_series(series, np.random.default_rng([SEED, number])):
+        _, packed = cv2.imencode(".png", capture.phantom.rgb[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        yield packed.tobytes()
+
+
+def _told(png: bytes, words: str) -> bytes:
+    """Return a PNG file with a comment: the same picture under other bytes."""
+    body = b"tEXt" + b"Comment\0" + words.encode("ascii")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return png[:PNG_HEAD_BYTES] + chunk + png[PNG_HEAD_BYTES:]
+
+
 def run_once(study: Path, out: Path, jobs: int) -> dict[str, Any]:
-    """Run the study and return seconds, the parent's peak memory and when the first result was there."""
+    """Run the study; return seconds, processor seconds, memory, and when the first result was there."""
     code = "from densitometry.cli import main; main()"
     words = [sys.executable, "-c", code, "study", "run", str(study), str(out), "--jobs", str(jobs), "-q"]
     began = time.monotonic()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     parent = psutil.Process(process.pid)
-    peak, first, processor_s = 0, None, 0.0
+    first, worker_peak, parent_s = None, 0, 0.0
+    spent: dict[int, float] = {}
+    memory: list[tuple[float, int]] = []
     while process.poll() is None:
         try:
-            peak = max(peak, parent.memory_info().rss)
-            times = [member.cpu_times() for member in (parent, *parent.children(recursive=True))]
+            memory.append((time.monotonic() - began, parent.memory_info().rss))
+            parent_s = _processor_s(parent)
+            for member in parent.children(recursive=True):
+                spent[member.pid] = _processor_s(member)
+                worker_peak = max(worker_peak, member.memory_info().rss)
         except psutil.Error:
             continue
-        processor_s = max(processor_s, sum(t.user + t.system for t in times))
         if first is None and next(out.glob("sub-*/ses-*/sub-*/summary.json"), None) is not None:
             first = time.monotonic() - began
         time.sleep(POLL_S)
+    seconds = time.monotonic() - began
     return {
         "jobs": jobs,
         "exit": process.returncode,
-        "seconds": time.monotonic() - began,
-        "processor_seconds": processor_s,
-        "parent_peak_mb": peak / MB,
+        "seconds": seconds,
+        "processor_seconds": parent_s + sum(spent.values()),
+        "parent_processor_seconds": parent_s,
+        "parent_peak_mb": max(rss for _, rss in memory) / MB,
+        "parent_mb_by_quarter": [_peak_mb(memory, seconds, quarter) for quarter in range(QUARTERS)],
+        "worker_peak_mb": worker_peak / MB,
         "first_result_s": first,
     }
+
+
+def _processor_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _peak_mb(memory: Sequence[tuple[float, int]], seconds: float, quarter: int) -> float:
+    start, end = (seconds * (quarter + more) / QUARTERS for more in (0, 1))
+    return max((rss for at, rss in memory if start <= at <= end), default=0) / MB
+
+
+def bound(alone: dict[str, Any], shared: dict[str, Any]) -> float:
+    """Return the speed-up that the processor seconds allow on idle cores."""
+    workers_s = shared["processor_seconds"] - shared["parent_processor_seconds"]
+    return float(
+        alone["processor_seconds"] / (shared["parent_processor_seconds"] + workers_s / shared["jobs"])
+    )
+
+
+def document(rows: Sequence[dict[str, Any]]) -> str:
+    """Return the tables as Markdown."""
+    cells = []
+    for row in rows:
+        for one in row["runs"]:
+            quarters = ", ".join(f"{mb:.0f}" for mb in one["parent_mb_by_quarter"])
+            first = "–" if one["first_result_s"] is None else f"{one['first_result_s']:.1f}"
+            head = (row["day"], str(row["pictures"]), "{} × {}".format(*row["size_px"]), one["name"])
+            numbers = (f"{one['seconds']:.1f}", f"{one['processor_seconds']:.1f}")
+            memory = (f"{one['parent_peak_mb']:.0f} ({quarters})", f"{one['worker_peak_mb']:.0f}")
+            cells.append((*head, *numbers, *memory, first))
+    head = (
+        "day",
+        "pictures",
+        "px",
+        "processes",
+        "seconds",
+        "processor",
+        "parent [MB]",
+        "worker [MB]",
+        "first [s]",
+    )
+    parts = [HOW, table(head, cells)]
+    for row in rows:
+        one, two = row["runs"][0], row["runs"][-2]
+        if one["jobs"] != two["jobs"]:
+            parts.append(
+                f"{row['day']}, {row['pictures']} pictures: speed-up {one['seconds'] / two['seconds']:.2f}, "
+                f"bound {bound(one, two):.2f} ({row['cores']} cores, other load {row['load']:.1f}, "
+                f"code {row['source']})."
+            )
+    return "\n\n".join(parts) + "\n"
 
 
 @click.command()
 @click.option("--pictures", default=400, show_default=True, type=click.IntRange(VISITS))
 @click.option("--size-px", nargs=2, type=int, default=(1632, 1224), show_default=True)
 @click.option("--jobs", "several", multiple=True, type=int, default=(1, 2), show_default=True)
+@click.option("--results", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS)
+@click.option("--document", "written", is_flag=True, help="Keep the row, and write docs/batch-figures.md.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def main(pictures: int, size_px: tuple[int, int], several: tuple[int, ...], as_json: bool) -> None:
+def main(
+    pictures: int,
+    size_px: tuple[int, int],
+    several: tuple[int, ...],
+    results: Path,
+    written: bool,
+    as_json: bool,
+) -> None:
     """Measure a simulated study with each number of processes, then resume it with nothing left to do."""
+    load = os.getloadavg()[0]
     aside = Path(tempfile.mkdtemp(prefix="batch-"))
     try:
         study = aside / "study"
         write_study(study, pictures, size_px)
-        rows = [run_once(study, aside / f"out-{jobs}", jobs) for jobs in several]
-        resumed = run_once(study, aside / f"out-{several[-1]}", 1)
+        runs = []
+        for jobs in several:
+            runs.append({"name": str(jobs), **run_once(study, aside / f"out-{jobs}", jobs)})
+            if jobs != several[-1]:
+                shutil.rmtree(aside / f"out-{jobs}")
+        runs.append({"name": "resumed", **run_once(study, aside / f"out-{several[-1]}", 1)})
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    found = {
-        "pictures": pictures,
-        "size_px": size_px,
-        "cores": os.cpu_count(),
-        "runs": rows,
-        "resumed_s": resumed["seconds"],
-        "speed_up": rows[0]["seconds"] / rows[-1]["seconds"],
-    }
-    if as_json:
-        print(json.dumps(found, indent=2))
-        return
-    print(f"{pictures} pictures of {size_px[0]} × {size_px[1]} px, {os.cpu_count()} cores")
-    print(f"{'jobs':>4}  {'seconds':>8}  {'cpu s':>8}  {'parent MB':>9}  {'first result s':>14}")
-    for row in rows:
-        first = "-" if row["first_result_s"] is None else f"{row['first_result_s']:.1f}"
-        print(
-            f"{row['jobs']:>4}  {row['seconds']:>8.1f}  {row['processor_seconds']:>8.1f}  "
-            f"{row['parent_peak_mb']:>9.0f}  {first:>14}"
-        )
-    print(f"speed-up {found['speed_up']:.2f}; resumed with nothing to do in {found['resumed_s']:.1f} s")
+    head = {"pictures": pictures, "size_px": size_px, "day": date.today().isoformat(), "load": load}
+    row = {**head, "cores": os.cpu_count(), "source": source_digest(), "runs": runs}
+    if written:
+        rows = [*_read(results, but=row), row]
+        rows.sort(key=lambda item: (item["pictures"], item["size_px"]))
+        results.write_text("".join(json.dumps(item) + "\n" for item in rows), encoding="utf-8")
+        if not DOCUMENT.exists():
+            DOCUMENT.write_text(f"{INTRODUCTION}\n{START}\n{END}\n", encoding="utf-8")
+        write_document(document(rows), DOCUMENT)
+    print(json.dumps(row, indent=2) if as_json else document([row]))
+
+
+def _read(path: Path, but: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows kept before, but the one that the new row replaces."""
+    if not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [
+        row for row in rows if (row["pictures"], tuple(row["size_px"])) != (but["pictures"], but["size_px"])
+    ]
 
 
 if __name__ == "__main__":

@@ -77,7 +77,6 @@ def outputs() -> str:
         ("change.json", schema.CHANGE),
         ("links.csv", schema.LINKS),
         ("A study: images.tsv", schema_study.STUDY_IMAGES[: -len(schema.IMAGES)]),
-        ("A study: summary.json, further keys", schema_study.SUMMARY_FIELD),
         ("A study: hairs.parquet or hairs.csv", schema_study.STUDY_HAIRS[: -len(schema.HAIRS)]),
         ("A study: visits.tsv", schema_study.VISITS),
         ("A study: change.tsv", schema_study.CHANGES),

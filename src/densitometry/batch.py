@@ -45,8 +45,6 @@ class Job:
         overlay: whether overlay.png is written.
         gate: whether rejected pictures stay unmeasured.
         record_names: whether the file's name is written into summary.json.
-        keep_field: whether summary.json says where scalp could be seen, so that the picture need not be
-            decoded again to be compared with others.
     """
 
     out: Path
@@ -54,7 +52,6 @@ class Job:
     overlay: bool = True
     gate: bool = True
     record_names: bool = False
-    keep_field: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +201,6 @@ def measure_one(job: Job, item: Input) -> Outcome:
     """Read, measure and write one picture; a failure becomes an outcome and leaves no results."""
     from densitometry.analysis import analyze, with_name
     from densitometry.capture import read
-    from densitometry.stored import with_field
 
     target = job.out / item.folder
     try:
@@ -214,8 +210,6 @@ def measure_one(job: Job, item: Input) -> Outcome:
         analysis = analyze(image, job.recipe, gate=job.gate)
         if job.record_names:
             analysis = with_name(analysis, item.path.name)
-        if job.keep_field:
-            analysis = with_field(analysis)
         analysis.save(target, overlay=job.overlay)
     except DensitometryError as error:
         shutil.rmtree(target, ignore_errors=True)

@@ -83,6 +83,11 @@ class _Lane(Generic[T]):
             future.done() and isinstance(future.exception(), BrokenProcessPool) for future in self.tasks
         )
 
+    @property
+    def has_died(self) -> bool:
+        processes = list((self.pool._processes or {}).values())  # noqa: SLF001  no public way
+        return any(not process.is_alive() for process in processes)
+
 
 class LocalPool:
     """Works in processes of this machine; a process that dies is replaced and its item tried once more."""
@@ -139,10 +144,12 @@ def _next_task(source: Iterator[T]) -> _Task[T] | None:
 
 
 def _submit(lane: _Lane[T], call: Callable[[T], R], task: _Task[T]) -> None:
+    if not lane.tasks and lane.has_died:  # while it had nothing to do: no item is to blame
+        _replace(lane)
     with _one_thread():
         try:
             future = lane.pool.submit(call, task.item)
-        except BrokenProcessPool:  # it died while it had nothing to do
+        except BrokenProcessPool:
             _replace(lane)
             future = lane.pool.submit(call, task.item)
     lane.tasks[future] = task

@@ -212,17 +212,6 @@ REPEATABILITY: tuple[Column, ...] = (
 )
 """Columns of repeatability.tsv: natural logarithm for figures in %, else the figure's unit."""
 
-SUMMARY_FIELD: tuple[Column, ...] = (
-    Column(
-        "field",
-        "object",
-        "",
-        "where scalp could be seen, on cells of 50 µm: rows, columns, and runs (lengths in reading order, of "
-        "hidden and seen cells in turn)",
-    ),
-)
-"""Keys that summary.json holds in a study besides those of `schema.SUMMARY`."""
-
 DICTIONARY: tuple[Column, ...] = (
     Column("file", "str", "", "table below the folder of results"),
     Column("column", "str", "", "name of the column"),

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from densitometry import follow
+from densitometry.recipe import load_recipe
 from densitometry.report import changes
 from densitometry.schema import HAIRS, column_names, dtypes
 from densitometry.schema_study import (
@@ -23,7 +25,9 @@ from densitometry.schema_study import (
     STUDY_IMAGES,
     VISITS,
 )
-from densitometry.stored import read_hairs
+from densitometry.stored import load_analysis, read_hairs
+from densitometry.study import read_study
+from densitometry.study.plan import scale_of
 
 PICTURE = {"traces.geojson", "hairs.csv", "summary.json", "overlay.png"}
 TABLES = {
@@ -165,6 +169,26 @@ def test_changes_compare_each_visit_with_the_baseline(small_study, small_results
     assert np.abs(plain - taken).mean() < 4
     laid = cv2.imread(str(folder / "followup.jpg"))
     assert laid.shape == plain.shape
+
+
+def test_a_study_takes_the_second_look_that_compare_takes(small_study, small_results):
+    """Following rests on the pictures, not on tables alone: both ways give one answer."""
+    recipe = load_recipe()
+    visits: dict[str, list[follow.Patch]] = {"w00": [], "w12": []}
+    for picture in read_study(small_study).pictures:
+        scale = scale_of(picture)
+        analysis = load_analysis(small_results / picture.folder, picture.path, scale, recipe)
+        visits[picture.session].append(follow.patch_of(analysis))
+    expected = follow.compare_visits(visits["w00"], visits["w12"])
+    assert expected.change is not None
+    figure = expected.change.figures["density_change_pct"]
+    found = row(small_results, "change.tsv", session="w12")
+    for name, value in (("", figure.value), ("_low", figure.low), ("_high", figure.high)):
+        assert found[f"density_change_pct{name}"] == pytest.approx(value, abs=1e-4)
+    blind = [[dataclasses.replace(patch, look=None) for patch in patches] for patches in visits.values()]
+    without = follow.compare_visits(*blind).change
+    assert without is not None
+    assert without.figures["density_change_pct"].value != pytest.approx(figure.value, abs=1e-3)
 
 
 def test_repeatability_is_pooled_over_the_replicates(small_results):

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
+import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
-from densitometry.study import problems_of, read_study
-from densitometry.study.blinding import blind_study
+from densitometry.study.audit import BEGINNING, digest_of
 
 FIRST = "sub-01/ses-w00/trich/sub-01_ses-w00_site-vertex_run-1_trich"
 
@@ -57,6 +54,47 @@ def test_one_changed_byte_is_named(place, tiny, tiny_out, run):
             (root / name).write_bytes(before)
     (tiny_out / "visits.tsv").unlink()
     assert "visits.tsv: is missing" in run("study", "verify", tiny, tiny_out).out
+
+
+def chain_anew(lines: list[bytes]) -> list[bytes]:
+    """Return other lines, chained as if they had been written so."""
+    found: list[bytes] = []
+    for number, line in enumerate(lines, 1):
+        record = {**json.loads(line), "n": number, "why": "another reason"}
+        record["before"] = digest_of(found[-1]) if found else BEGINNING
+        found.append(json.dumps(record).encode())
+    return found
+
+
+@pytest.mark.parametrize("what", ["byte", "removed", "swapped", "cut short", "appended", "replaced"])
+@pytest.mark.parametrize("place", ["study/audit", "out/logs"])
+def test_a_log_that_was_tampered_with_is_named(what, place, tiny, tiny_out, run):
+    assert run("study", "lock", tiny).code == 0
+    for number in range(2):
+        time.sleep(1.1)
+        assert run("study", "run", tiny, tiny_out, "-q", "--reason", f"run {number}").code == 0
+    assert run("study", "verify", tiny, tiny_out).code == 0
+    path = tiny.parent / place / "audit.jsonl"
+    lines = path.read_bytes().splitlines()
+    if what == "byte":
+        lines[1] = lines[1].replace(b"run", b"ran", 1)
+    elif what == "removed":
+        del lines[1]
+    elif what == "swapped":
+        lines[0], lines[1] = lines[1], lines[0]
+    elif what == "cut short":
+        del lines[-1]
+    elif what == "appended":
+        lines.append(chain_anew([*lines, lines[-1]])[-1])
+    else:
+        lines = chain_anew(lines)
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    if what == "replaced" and place == "out/logs":  # whole, with its head: the study's log tells
+        head = {"lines": len(lines), "hash": digest_of(lines[-1])}
+        (path.parent / "audit.head").write_text(json.dumps(head) + "\n")
+    finished = run("study", "verify", tiny, tiny_out)
+    refused(finished, "E209")
+    assert "audit.jsonl" in finished.out
 
 
 def test_verifying_needs_a_record(tiny, tmp_path, run):
@@ -152,134 +190,22 @@ def test_shards_then_one_run_give_the_tables_of_a_whole_run(
     assert run("study", "verify", tiny, out).code == 0
 
 
-def test_results_of_a_blinded_copy_are_put_back(tiny, tmp_path, run, tree_of, tiny_results):
-    copy, blinded, out = tmp_path / "copy", tmp_path / "blinded", tmp_path / "out"
-    finished = run("study", "blind", tiny, copy, "--key", tmp_path / "key.json")
-    assert finished.code == 0, finished.err
-    assert run("study", "run", copy / "pictures.csv", blinded, "-q").code == 0
-    finished = run("study", "unblind", tiny, blinded, out, "--key", tmp_path / "key.json")
-    assert finished.code == 0, finished.err
-    open_run, put_back = tree_of(tiny_results), tree_of(out)
-    assert set(open_run) == set(put_back)
-    same = {name for name in open_run if open_run[name] == put_back[name]}
-    assert {"images.tsv", "visits.tsv", "change.tsv", "hairs.parquet/sub-01.parquet"} <= same
-    assert run("study", "verify", tiny, out).code == 0
-
-
-def test_a_key_must_fit_and_must_not_lie_in_the_copy(tiny, tmp_path, run):
-    refused(run("study", "blind", tiny, tmp_path / "copy", "--key", tmp_path / "copy/key.json"), "E210")
-    assert not (tmp_path / "copy").exists()
-    assert run("study", "blind", tiny, tmp_path / "copy").code == 0
-    key = tmp_path / "copy.key.json"
-    assert key.stat().st_mode & 0o077 == 0
-    refused(run("study", "blind", tiny, tmp_path / "other", "--key", key), "E210", "already")
-    refused(run("study", "unblind", tiny, tmp_path, tmp_path / "out", "--key", key), "E210", "no results")
-    (tmp_path / "wrong.json").write_text("{}")
-    (tmp_path / "blinded").mkdir()
-    (tmp_path / "blinded/recipe.toml").write_text(run("recipe", "show", "trichoscopy").out)
-    wrong = ("--key", tmp_path / "wrong.json")
-    refused(run("study", "unblind", tiny, tmp_path / "blinded", tmp_path / "out", *wrong), "E210", "no key")
-
-
-def null_study(root: Path, people: int = 24) -> Path:
-    """Write pictures that differ by chance alone, with everything else telling the visit and the arm."""
-    rng = np.random.default_rng(1)
-    root.mkdir()
-    (root / "dataset_description.json").write_text('{"Name": "null"}')
-    rows = ["participant\tarm\tdiagnosis"]
-    for number in range(people):
-        label, arm = f"{number:02d}", ("drug", "placebo")[number % 2]
-        rows.append(f"sub-{label}\t{arm}\tandrogenetic_alopecia")
-        folder = root / f"sub-{label}"
-        folder.mkdir()
-        sessions = ["session\tdate"]
-        for visit, day in (("w00", "2026-01-12"), ("w24", "2026-06-29")):
-            sessions.append(f"ses-{visit}\t{day}")
-            place = folder / f"ses-{visit}/trich"
-            place.mkdir(parents=True)
-            stem = place / f"sub-{label}_ses-{visit}_site-vertex_run-1_trich"
-            pixels = np.clip(rng.normal(150, 9, (80, 100, 3)), 0, 255).astype(np.uint8)
-            picture = Image.fromarray(pixels)
-            exif = picture.getexif()
-            exif[306] = f"{day.replace('-', ':')} 10:00:00"
-            exif[270] = arm
-            picture.save(stem.with_suffix(".png"), exif=exif, compress_level=1 if visit == "w00" else 9)
-            os.utime(stem.with_suffix(".png"), (1.7e9 + 1e6 * (visit != "w00"),) * 2)
-            note = {"PixelSize": [8, 8], "PixelSizeUnits": "um", "Note": f"{visit} {arm}"}
-            stem.with_suffix(".json").write_text(json.dumps(note))
-        (folder / f"sub-{label}_sessions.tsv").write_text("\n".join(sessions) + "\n")
-    (root / "participants.tsv").write_text("\n".join(rows) + "\n")
-    return root
-
-
-def features(path: Path, order: int) -> list[float]:
-    """Return everything a file tells besides what one would have to recognise in it."""
-    content, status = path.read_bytes(), path.stat()
-    digits = [float(ord(letter)) for letter in path.name[:10].ljust(10)]
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture, float)
-        told = [float(len(picture.info)), float(len(picture.getexif())), float(picture.size[0])]
-    sidecar = path.with_suffix(".json")
-    told += [float(sidecar.stat().st_size) if sidecar.exists() else 0.0, status.st_mtime, float(order)]
-    head = [float(byte) for byte in content[:64]]
-    return [*told, float(len(content)), content.count(b"IDAT"), pixels.mean(), pixels.std(), *digits, *head]
-
-
-def accuracy(told: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share that a vote of the nearest, over whitened features, gets right; each left out once."""
-    spread = told.std(axis=0)
-    scaled = (told - told.mean(axis=0))[:, spread > 0] / spread[spread > 0]
-    right = 0
-    for one in range(len(labels)):
-        distance = np.abs(scaled - scaled[one]).sum(axis=1)
-        distance[one] = np.inf
-        nearest = np.argsort(distance, kind="stable")[:5]
-        right += (labels[nearest].mean() > 0.5) == labels[one]
-    return right / len(labels)
-
-
-def test_nothing_in_a_blinded_copy_tells_visit_or_arm(tmp_path):
-    root = null_study(tmp_path / "study")
-    study = read_study(root)
-    made = blind_study(
-        study, problems_of(study), tmp_path / "copy", tmp_path / "key.json", np.random.default_rng(3)
-    )
-    assert made.pictures == 48
-    assert made.betrayed == ()
-    key = json.loads((tmp_path / "key.json").read_text())["pictures"]
-    copied = sorted((tmp_path / "copy/pictures").iterdir())
-    assert {path.stem for path in copied} == set(key)
-    assert {path.stat().st_mtime for path in (tmp_path / "copy").rglob("*")} == {946684800.0}
-    text = b"".join(path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file())
-    for word in (b"w24", b"w00", b"2026", b"drug", b"placebo", b"eXIf", b"tEXt", b"tIME", b"sub-"):
-        assert word not in text
-    names = [key[path.stem]["name"] for path in copied]
-    arms = {person.label: person.arm for person in study.participants}
-    visits = np.array(["w24" in name for name in names])
-    treated = np.array([arms[name[4:6]] == "drug" for name in names])
-    told = np.array([features(path, order) for order, path in enumerate(copied)])
-    at_chance = 0.5 + 1.96 * np.sqrt(0.25 / len(names))
-    assert accuracy(told, visits) <= at_chance
-    assert accuracy(told, treated) <= at_chance
-    open_names = sorted(root.rglob("*.png"))
-    open_told = np.array([features(path, order) for order, path in enumerate(open_names)])
-    assert accuracy(open_told, np.array(["w24" in one.name for one in open_names])) > 0.9
-
-
-def test_what_pictures_themselves_betray_is_said(tmp_path):
-    root = null_study(tmp_path / "study", people=4)
-    for sidecar in root.rglob("*w24*.json"):
-        sidecar.write_text('{"PixelSize": [7, 7], "PixelSizeUnits": "um"}')
-    study = read_study(root)
-    made = blind_study(
-        study, problems_of(study), tmp_path / "copy", tmp_path / "key.json", np.random.default_rng(3)
-    )
-    assert any(words.startswith("the scale differs between visits") for words in made.betrayed)
-
-
 def test_the_same_picture_under_two_participants_is_named_and_not_measured(tiny, tmp_path, run):
     other = FIRST.replace("sub-01", "sub-02")
     (tiny / f"{other}.png").write_bytes((tiny / f"{FIRST}.png").read_bytes())
     finished = run("study", "run", tiny, tmp_path / "out", "--dry-run")
     assert "is the same picture as" in finished.out
     assert "E205" in finished.out
+
+
+def test_two_pictures_of_one_key_are_named_and_the_others_measured(tiny, tiny_out, run):
+    (tiny / f"{FIRST}.tif").write_bytes(b"another picture of the same key")
+    finished = run("study", "run", tiny, tiny_out)
+    assert finished.code == 5
+    assert "have one key" in finished.err
+    assert "error[E205]" in finished.err
+    table = pd.read_csv(tiny_out / "images.tsv", sep="\t", na_values=["n/a"])
+    failed = table[table["status"] == "failed"]
+    assert set(failed["error_code"]) == {"E205"}
+    assert (table["status"] == "measured").sum() == 4
+    assert len(table) == len(set(table["picture"])) == 5

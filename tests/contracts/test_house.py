@@ -86,8 +86,7 @@ def test_every_setting_is_documented_and_within_its_range():
 TABLES = (
     *(schema.HAIRS, schema.TRACE_PROPERTIES, schema.IMAGES, schema.SUMMARY, schema.LINKS, schema.CHANGE),
     *(schema_study.STUDY_IMAGES, schema_study.STUDY_HAIRS, schema_study.VISITS, schema_study.CHANGES),
-    *(schema_study.GROWTH, schema_study.CYCLES, schema_study.REPEATABILITY),
-    *(schema_study.SUMMARY_FIELD, schema_study.DICTIONARY),
+    *(schema_study.GROWTH, schema_study.CYCLES, schema_study.REPEATABILITY, schema_study.DICTIONARY),
     *(schema_study.PEOPLE, schema_study.SESSIONS, schema_study.COURSES),
 )
 

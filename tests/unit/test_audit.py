@@ -66,13 +66,54 @@ def test_a_line_that_was_torn_by_a_kill_or_a_full_disk_is_written_over(log):
     assert len(log.records()) == LINES + 1
 
 
-def test_a_kill_between_line_and_head_leaves_the_chain_whole(log):
-    head = (log.folder / "audit.head").read_bytes()
-    log.append("then killed")
-    (log.folder / "audit.head").write_bytes(head)
+@pytest.mark.parametrize("moment", [0, 1, 2])
+def test_a_kill_at_any_step_leaves_the_chain_whole(moment, log, monkeypatch):
+    """Before the line is announced, before it is written, before the head is written."""
+    steps = iter(range(9))
+
+    def until_killed(step):
+        def call(self, *arguments):
+            if next(steps) == moment:
+                raise KeyboardInterrupt
+            return step(self, *arguments)
+
+        return call
+
+    for name in ("_write", "_write_head"):
+        monkeypatch.setattr(AuditLog, name, until_killed(getattr(AuditLog, name)))
+    with pytest.raises(KeyboardInterrupt):
+        log.append("then killed")
+    monkeypatch.undo()
     assert log.findings() == []
     log.append("again")
     assert log.findings() == []
+    assert len(log.records()) == LINES + 1 + (moment == 2)
+
+
+def test_a_kill_before_the_first_line_is_no_finding(tmp_path, monkeypatch):
+    log = AuditLog(tmp_path / "logs")
+    monkeypatch.setattr(AuditLog, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        log.append("killed")
+    monkeypatch.undo()
+    assert log.findings() == []
+    log.append("first")
+    assert [record["n"] for record in log.records()] == [1]
+    assert log.findings() == []
+
+
+def test_an_added_line_is_named_though_it_is_chained(log, tmp_path):
+    head = (log.folder / "audit.head").read_bytes()
+    log.append("added by hand")
+    (log.folder / "audit.head").write_bytes(head)
+    assert [item.what for item in log.findings()] == [f"line {LINES + 1} was added: {LINES} were written"]
+
+
+def test_a_log_cut_short_is_named(log):
+    content = log.path.read_bytes()
+    for length in range(0, len(content), 7):
+        log.path.write_bytes(content[:length])
+        assert any("missing" in item.what for item in log.findings())
 
 
 def test_people_and_subjects_stand_as_keys_and_erasing_leaves_the_chain_whole(log):

@@ -89,3 +89,22 @@ def test_a_refusal_travels_whole_and_ends_the_run():
     with closing(LocalPool(1)) as pool, pytest.raises(OutputError) as caught:
         list(pool.unordered(refuse, [0]))
     assert (caught.value.what, caught.value.why, caught.value.fix) == ("what", "why", "fix")
+
+
+def own_process(_: int) -> int:
+    return os.getpid()
+
+
+def test_a_process_that_died_idle_is_nobodys_fault():
+    with closing(LocalPool(1)) as pool:
+        for _ in range(3):
+            [(_, process)] = pool.unordered(own_process, [0])
+            os.kill(process, signal.SIGKILL)
+            time.sleep(0.3)
+        assert list(pool.unordered(square, NUMBERS[:3])) == [(0, 0), (1, 1), (2, 4)]
+
+
+def test_one_process_serves_several_streams():
+    with closing(LocalPool(1)) as pool:
+        found = {process for _ in range(3) for _, process in pool.unordered(own_process, [0, 1])}
+    assert len(found) == 1

@@ -85,6 +85,21 @@ def decode(path: Path, settings: CaptureSettings | None = None) -> Decoded:
     )
 
 
+def compression_of(path: Path) -> str:
+    """Return the same word for files that were stored alike: the format, and for JPEG its tables.
+
+    What was lost in storing shows in the samples. "" where the file cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=_PILLOW_FORMATS) as picture:
+                tables = getattr(picture, "quantization", None)
+                return f"{picture.format} {sorted(tables.items()) if tables else ''}"
+    except (OSError, ValueError, SyntaxError):
+        return ""
+
+
 def upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Return a picture as it is meant to be seen, for an EXIF orientation 1-8 (else unchanged)."""
     if orientation in (5, 6, 7, 8):

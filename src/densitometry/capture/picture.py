@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from densitometry.capture.field import find_field
 from densitometry.capture.quality import assess
 from densitometry.capture.scale import ScaleRequest, StatedScale, resolve_scale
 from densitometry.errors import ImageSizeError
-from densitometry.model import BoolArray, ScaledImage
+from densitometry.model import BoolArray, Quality, ScaledImage
 from densitometry.settings import CaptureSettings, QualitySettings
 from densitometry.units import PixelSize
 
@@ -45,19 +47,29 @@ def read(
     Raises:
         UnreadableImageError, ImageSizeError, ScaleError: with what, why and how to mend it.
     """
-    path = Path(path)
-    settings = settings or CaptureSettings()
-    decoded = decode(path, settings)
     request = ScaleRequest(um_per_px, field_width_mm, device, scale_from, scale_error_pct)
+    return _judged(_read(Path(path), request, settings or CaptureSettings()), quality_settings)
+
+
+def read_again(path: Path, scale: Mapping[str, Any], settings: CaptureSettings) -> ScaledImage:
+    """Read a picture whose quality was judged before: it is not judged again.
+
+    Args:
+        path: the file.
+        scale: arguments of `read` that state the scale.
+        settings: sizes accepted and how the field is found.
+
+    Raises:
+        UnreadableImageError, ImageSizeError, ScaleError: as `read`.
+    """
+    return _read(path, ScaleRequest(**scale), settings)
+
+
+def _read(path: Path, request: ScaleRequest, settings: CaptureSettings) -> ScaledImage:
+    decoded = decode(path, settings)
     stated = resolve_scale(request, path, decoded.pixels.shape[1])
-    return _finish(
-        decoded.pixels,
-        decoded.opaque,
-        stated,
-        (decoded.tone, decoded.sha256, decoded.name),
-        settings,
-        quality_settings or QualitySettings(),
-    )
+    identity = (decoded.tone, decoded.sha256, decoded.name)
+    return _located(decoded.pixels, decoded.opaque, stated, identity, settings)
 
 
 def from_array(
@@ -96,25 +108,26 @@ def from_array(
     pixels = np.ascontiguousarray(np.repeat(rgb[..., None], 3, axis=2) if rgb.shape[2:] == () else rgb)
     edge = pixel_size.um_per_px
     stated = StatedScale(edge, edge, pixel_size.origin, "the pixel size", pixel_size.rel_error)
-    return _finish(pixels, None, stated, (tone, "", name), settings, quality_settings or QualitySettings())
+    return _judged(_located(pixels, None, stated, (tone, "", name), settings), quality_settings)
 
 
-def _finish(
+def _located(
     pixels: Samples,
     opaque: BoolArray | None,
     stated: StatedScale,
     identity: tuple[str, str, str],
     settings: CaptureSettings,
-    quality_settings: QualitySettings,
 ) -> ScaledImage:
-    """Find the field on the pixels as stored, make them square, judge the quality."""
+    """Find the field on the pixels as stored, and make them square; the quality is not judged yet."""
     valid, masked = find_field(pixels, opaque, min(stated.x_um, stated.y_um), settings)
     if not stated.square:
         pixels, valid, masked = _squared(pixels, valid, masked, stated)
-    pixel_size = stated.pixel_size()
-    tone, sha256, name = identity
-    quality = assess(pixels, valid, masked, pixel_size, quality_settings)
-    return ScaledImage(pixels, pixel_size, valid, masked, tone, sha256, name, quality)
+    return ScaledImage(pixels, stated.pixel_size(), valid, masked, *identity, Quality(""))
+
+
+def _judged(image: ScaledImage, settings: QualitySettings | None) -> ScaledImage:
+    found = assess(image.pixels, image.valid, image.masked, image.pixel_size, settings or QualitySettings())
+    return replace(image, quality=found)
 
 
 def _squared(

@@ -46,7 +46,7 @@ def command(out: Path, jobs: int | None) -> int:
     from densitometry.study.plan import plan_run
 
     study = read_study(resources.folder("sample_images"))
-    plan = plan_run(study, problems_of(study), batch.Job(out, load_recipe(), keep_field=True))
+    plan = plan_run(study, problems_of(study), batch.Job(out, load_recipe()))
     jobs = jobs or min(MOST_JOBS, os.cpu_count() or 1)
     outcomes, tables = carry_out(plan, Where(jobs), reason="", deviation={}, force=True)
     words = {agent.code: agent.english for agent in AGENTS.entries}
@@ -56,7 +56,7 @@ def command(out: Path, jobs: int | None) -> int:
         console.say()
     for page in pages.values():
         console.say(f"open {page}")
-    return exit_code_of(plan, outcomes)
+    return exit_code_of(plan, outcomes, tables)
 
 
 def against_truth(tables: Tables, pictures: Iterable[Picture], root: Path) -> str:

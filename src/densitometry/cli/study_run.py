@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,12 +16,14 @@ import click
 
 from densitometry.cli import console
 from densitometry.cli.analyze import exit_code, measure
-from densitometry.cli.exits import EXIT_GATE, EXIT_OK, EXIT_REFUSED, EXIT_SOME_FAILED
+from densitometry.cli.exits import EXIT_BUG, EXIT_GATE, EXIT_OK, EXIT_REFUSED, EXIT_SOME_FAILED
 from densitometry.cli.options import jobs_option, overlay_option, recipe_options, talk_options
 
 if TYPE_CHECKING:
     from densitometry.batch import Outcome, Source
+    from densitometry.executors import Executor
     from densitometry.study.entities import Study
+    from densitometry.study.people_run import Advance
     from densitometry.study.plan import Plan
     from densitometry.study.run import Tables
 
@@ -39,10 +42,12 @@ _MAX_TABLE_ROWS = 40
 @click.option(
     "--cluster",
     metavar="ADDRESS",
-    help="Measure on a Dask cluster, such as tcp://10.0.0.1:8786; --jobs then compare visits here.",
+    help="Measure, and compare visits, on a Dask cluster, such as tcp://10.0.0.1:8786.",
 )
 @click.option(
-    "--send-images", is_flag=True, help="With --cluster: send the pictures to workers that do not see them."
+    "--send-images",
+    is_flag=True,
+    help="With --cluster: send the pictures to workers that do not see them; visits are then compared here.",
 )
 @click.option(
     "--measure-only", is_flag=True, help="Measure and leave the other tables to a later run: for shards."
@@ -88,7 +93,7 @@ def command(
     altered = check_held(found, reason)
     recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
     deviation = check_run(found, recipe, reason) | altered
-    job = batch.Job(out, recipe, overlay=not no_overlay, keep_field=True)
+    job = batch.Job(out, recipe, overlay=not no_overlay)
     people = [label.removeprefix("sub-") for label in participants]
     visits = [label.removeprefix("ses-") for label in sessions]
     plan = plan_run(found, problems_of(found), job, people, visits, force=force)
@@ -101,7 +106,7 @@ def command(
         console.say_json(_as_object(plan, outcomes, tables))
     else:
         _show(plan, outcomes, tables)
-    return exit_code_of(plan, outcomes)
+    return exit_code_of(plan, outcomes, tables)
 
 
 def _recipe_of(study: Study, named: str) -> str | Path:
@@ -151,14 +156,16 @@ def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables
     """Measure what is to measure and write the tables; they are None where they are left to a later run."""
     from densitometry import batch
     from densitometry.executors import local_executor
+    from densitometry.remote import outcomes_from
     from densitometry.study.run import record_images, write_tables
 
     outcomes: list[Outcome] = []
     with ExitStack() as stack:
         here = stack.enter_context(closing(local_executor(where.jobs)))
         source: Source = partial(batch.outcomes_by, here)
-        if where.cluster is not None and plan.todo:
-            source = _from_cluster(plan, where, stack)
+        away = _connected(plan, where, stack)
+        if away is not None:
+            source = partial(outcomes_from, away, send_images=where.send_images)
         if plan.todo:
             record = partial(record_images, plan)
             outcomes = measure(
@@ -170,16 +177,49 @@ def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables
             )
         elif where.measure_only:
             record_images(plan, plan.job, [])
-        return outcomes, None if where.measure_only else write_tables(plan, outcomes, here)
+        if where.measure_only:
+            return outcomes, None
+        apart = None if where.send_images else away
+        advance = stack.enter_context(_bar(quiet=where.quiet))
+        tables = write_tables(plan, outcomes, here, apart, advance)
+        _tell_failures(tables, verbose=where.verbose)
+        return outcomes, tables
 
 
-def _from_cluster(plan: Plan, where: Where, stack: ExitStack) -> Source:
+def _connected(plan: Plan, where: Where, stack: ExitStack) -> Executor | None:
+    """Return the cluster, where one was named and there is something to do on it."""
     from densitometry.cluster import connect
-    from densitometry.remote import outcomes_from
 
-    must_see = [] if where.send_images else [plan.todo[0].path.resolve()]
-    executor = stack.enter_context(closing(connect(where.cluster or "", must_see)))
-    return partial(outcomes_from, executor, send_images=where.send_images)
+    if where.cluster is None or not (plan.todo or not (where.send_images or where.measure_only)):
+        return None
+    pictures = [*(item.path for item in plan.todo), *(item.path for item in plan.pictures.values())]
+    must_see = [] if where.send_images else [path.resolve() for path in pictures[:1]]
+    return stack.enter_context(closing(connect(where.cluster, must_see)))
+
+
+@contextmanager
+def _bar(*, quiet: bool) -> Iterator[Advance | None]:
+    """Yield what shows how far following has come, on a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with ExitStack() as stack:
+        shown: list[Any] = []
+
+        def advance(_: int, of: int) -> None:
+            if not shown:
+                bar = click.progressbar(length=of, label="comparing visits", file=sys.stderr, show_pos=True)
+                shown.append(stack.enter_context(bar))
+            shown[0].update(1)
+
+        yield advance
+
+
+def _tell_failures(tables: Tables, *, verbose: bool) -> None:
+    for failure in tables.failures:
+        console.show_error(failure.code, failure.what, failure.why, failure.fix)
+        if verbose and failure.details:
+            console.note(failure.details)
 
 
 def _tell_problems(plan: Plan, *, quiet: bool) -> None:
@@ -193,8 +233,16 @@ def _tell_problems(plan: Plan, *, quiet: bool) -> None:
         console.note(f"{warnings} more to know: densitometry study check {shlex.quote(str(plan.study.root))}")
 
 
-def exit_code_of(plan: Plan, outcomes: Sequence[Outcome]) -> int:
-    """Return the contract's exit code over the pictures measured now, kept, and stopped."""
+def exit_code_of(plan: Plan, outcomes: Sequence[Outcome], tables: Tables | None = None) -> int:
+    """Return the contract's exit code over pictures measured now, kept and stopped, and people followed."""
+    code = _code_of_pictures(plan, outcomes)
+    failures = () if tables is None else tables.failures
+    if any(failure.details for failure in failures):
+        return EXIT_BUG
+    return EXIT_SOME_FAILED if failures and code in (EXIT_OK, EXIT_GATE) else code
+
+
+def _code_of_pictures(plan: Plan, outcomes: Sequence[Outcome]) -> int:
     known = [*outcomes, *plan.done.values()]
     stopped = any(row["status"] == "failed" for row in plan.stopped)
     if not known:

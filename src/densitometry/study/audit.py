@@ -115,9 +115,10 @@ class AuditLog:
             }
             keys.write()
             line = json.dumps(record, ensure_ascii=False).encode()
+            # announced first: a line that a killed run left behind the head is told from one that was added
+            self._write_head({"lines": len(lines), "hash": record["before"], "next": digest_of(line)})
             self._write(sum(len(known) + 1 for known in lines), line)
-            head = {"lines": len(lines) + 1, "hash": digest_of(line)}
-            write_whole_file(self.folder / HEAD_NAME, json.dumps(head) + "\n")
+            self._write_head({"lines": len(lines) + 1, "hash": digest_of(line)})
         return digest_of(line)
 
     def records(self) -> list[dict[str, Any]]:
@@ -128,6 +129,10 @@ class AuditLog:
             if record is not None:
                 found.append(record)
         return found
+
+    def hash_of(self, record: Mapping[str, Any]) -> str:
+        """Return the hash of the line that says this; "" where none does."""
+        return next((digest_of(line) for line in self._lines() if _parsed(line) == record), "")
 
     def last(self, what: str) -> dict[str, Any] | None:
         """Return the last line about something."""
@@ -152,18 +157,21 @@ class AuditLog:
         return found + self._head_findings(lines)
 
     def _head_findings(self, lines: list[bytes]) -> list[Finding]:
-        if not lines:
-            return [self._finding("all lines are missing")] if (self.folder / HEAD_NAME).exists() else []
+        path = self.folder / HEAD_NAME
+        if not lines and not path.exists():
+            return []
         try:
-            head = json.loads((self.folder / HEAD_NAME).read_text(encoding="utf-8"))
-            count, last = int(head["lines"]), str(head["hash"])
-        except (OSError, ValueError, KeyError, TypeError):
+            head = json.loads(path.read_text(encoding="utf-8"))
+            count, last, announced = int(head["lines"]), str(head["hash"]), str(head.get("next", ""))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return [Finding(HEAD_NAME, "is missing or was altered")]
         if count > len(lines):
-            return [self._finding(f"line {len(lines) + 1} is missing: {count} were written")]
-        # a run that was killed may have written its line and not the head: such a line is as good as any
-        if not 0 < count <= len(lines) or digest_of(lines[count - 1]) != last:
+            missing = f"line {len(lines) + 1} is missing" if lines else "all lines are missing"
+            return [self._finding(f"{missing}: {count} were written")]
+        if (digest_of(lines[count - 1]) if count else BEGINNING) != last:
             return [self._finding(f"line {count} was altered: it is not what {HEAD_NAME} says")]
+        if len(lines) > count + 1 or (len(lines) > count and digest_of(lines[count]) != announced):
+            return [self._finding(f"line {count + 1} was added: {count} were written")]
         return []
 
     def _finding(self, what: str) -> Finding:
@@ -184,6 +192,9 @@ class AuditLog:
             return int(json.loads((self.folder / HEAD_NAME).read_text(encoding="utf-8"))["lines"])
         except (OSError, ValueError, KeyError, TypeError):
             return 0
+
+    def _write_head(self, head: Mapping[str, Any]) -> None:
+        write_whole_file(self.folder / HEAD_NAME, json.dumps(head) + "\n")
 
     def _write(self, start: int, line: bytes) -> None:
         """Write a line behind the first `start` bytes; what lies behind them is torn."""

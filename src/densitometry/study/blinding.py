@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from densitometry.capture.decode import TONE_LINEAR, Decoded, decode
+from densitometry.capture.decode import TONE_LINEAR, Decoded, compression_of, decode
 from densitometry.errors import BlindingError, DensitometryError
 from densitometry.report.folders import move_away, whole_folder, write_whole_file
 from densitometry.study.audit import AuditLog, digest_of
@@ -68,6 +68,8 @@ class _Entry:
     scale_error_pct: float | None
     shape: tuple[int, ...]
     depth: str
+    transparent: bool
+    compression: str
     original_sha256: str
     copy_sha256: str
 
@@ -175,6 +177,8 @@ def _copy(picture: Picture, code: str, folder: Path) -> _Entry:
         error,
         decoded.pixels.shape,
         str(decoded.pixels.dtype),
+        decoded.opaque is not None,
+        compression_of(picture.path),
         decoded.sha256,
         file_digest(target),
     )
@@ -258,6 +262,8 @@ def _betrayed(study: Study, entries: Sequence[_Entry]) -> tuple[str, ...]:
         "stated error of the scale": [item.scale_error_pct for item in entries],
         "size in pixels": [item.shape for item in entries],
         "bits a sample": [item.depth for item in entries],
+        "transparency": [item.transparent for item in entries],
+        "compression of the files": [item.compression for item in entries],
         "site": [item.picture.site for item in entries],
         "modality": [item.picture.modality for item in entries],
     }

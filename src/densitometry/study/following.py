@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,10 +13,12 @@ import pandas as pd
 from densitometry import follow
 from densitometry.comparison import follow_settings, record_of, thinnest_um
 from densitometry.errors import TimelineError
+from densitometry.follow.change import Change
 from densitometry.follow.repeatability import FIGURES
 from densitometry.recipe import Recipe
 from densitometry.schema import CHANGE_FIGURES, column_names
 from densitometry.schema_study import CHANGES
+from densitometry.study.at_hand import AtHand
 from densitometry.study.circumstances import (
     circumstances_of,
     last_treatment,
@@ -26,12 +28,14 @@ from densitometry.study.circumstances import (
 from densitometry.study.entities import Participant, Session
 from densitometry.study.problems import Problem
 from densitometry.study.scope import stops_following
-from densitometry.study.seen import Seen, day_of
+from densitometry.study.seen import MEASURED, Seen, day_of
 
 REFUSED = "refused"
 MOST_BORROWED_DF = 40.0
 _SITE_OF_PROBLEM = re.compile(r"\bsite-(\w+) of sub-")
 Repeatabilities = Mapping[str, follow.Repeatability]
+Place = tuple[int, str, str]
+"""Number of the visit, site and modality: where a row stands among a participant's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,13 @@ class Follower:
     Attributes:
         recipe: that measured all pictures.
         problems: of the study.
+        at_hand: reads the pictures' results.
         settings: of following.
     """
 
     recipe: Recipe
     problems: Sequence[Problem]
+    at_hand: AtHand
     settings: follow.FollowSettings = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,49 +75,55 @@ class Follower:
 
     def follow(
         self, person: Participant, seen: Sequence[Seen], repeatability: Repeatabilities
-    ) -> list[Followed]:
-        """Return a row for each later visit and site of a participant, by visit, then site.
+    ) -> Iterator[tuple[Place, Followed]]:
+        """Yield every later visit and site of a participant with its place in the table.
 
         Args:
             person: who.
             seen: the participant's pictures that were run, failed ones included.
             repeatability: within-visit SD per figure.
         """
-        spots = sorted({(item.picture.site, item.picture.modality) for item in seen if item.picture.site})
-        # an untreated occiput may withdraw the verdicts of the other sites: it is compared first
-        spots.sort(key=lambda spot: not person.is_drift_check(spot[0]))
-        rows: dict[tuple[int, str, str], Followed] = {}
-        for site, modality in spots:
-            own = [item for item in seen if (item.picture.site, item.picture.modality) == (site, modality)]
-            for number, session in enumerate(person.sessions):
-                if session.label == person.baseline:
-                    continue
-                reference = None
-                if not person.is_drift_check(site):
-                    reference = _reference(person, number, modality, rows)
-                found = self._compare(person, session, (site, modality), own, repeatability, reference)
-                rows[number, site, modality] = found
-        return [rows[place] for place in sorted(rows)]
+        references: dict[tuple[int, str], Change] = {}
+        for number, session, spot in _later_visits(person, seen):
+            site, modality = spot
+            drifts = person.is_drift_check(site)
+            reference = None if drifts else references.get((number, modality))
+            found = self._compare(person, session, spot, seen, repeatability, reference)
+            if drifts and found.comparison is not None and found.comparison.change is not None:
+                references.setdefault((number, modality), found.comparison.change)
+            yield (number, site, modality), found
+
+    def refused(
+        self, person: Participant, seen: Sequence[Seen], code: str, reason: str
+    ) -> list[dict[str, Any]]:
+        """Return the rows of a participant who could not be followed, each with the reason."""
+        told = {"reason_code": code, "reason": reason}
+        rows = {
+            (number, *spot): self._empty_row(person, session, spot)
+            | self._counts(person, session, spot, seen)
+            for number, session, spot in _later_visits(person, seen)
+        }
+        return [rows[place] | told for place in sorted(rows)]
 
     def _compare(
         self,
         person: Participant,
         session: Session,
         spot: tuple[str, str],
-        own: Sequence[Seen],
+        seen: Sequence[Seen],
         repeatability: Repeatabilities,
-        reference: Any,
+        reference: Change | None,
     ) -> Followed:
         site = spot[0]
         row = self._empty_row(person, session, spot)
         baseline = person.session(person.baseline) if person.baseline else None
-        then, now = (
-            tuple(item for item in own if visit is not None and item.picture.session == visit.label)
-            for visit in (baseline, session)
-        )
-        used = tuple(tuple(item for item in visit if item.patch is not None) for visit in (then, now))
-        row |= {"n_baseline": len(used[0]), "n_followup": len(used[1])}
+        then, now = (_pictures_of(visit, spot, seen) for visit in (baseline, session))
         reason = self._reason_against(person, baseline, session, site, row["day"])
+        if reason is None:
+            self.at_hand.keep((*then, *now))
+            then, now = self.at_hand.with_patches(then), self.at_hand.with_patches(now)
+        used = tuple(tuple(item for item in visit if item.status == MEASURED) for visit in (then, now))
+        row |= {"n_baseline": len(used[0]), "n_followup": len(used[1])}
         reason = reason or _reason_of(baseline, then, site) or _reason_of(session, now, site)
         if reason is not None or baseline is None:
             return Followed({**row, **dict(zip(("reason_code", "reason"), reason or ("", ""), strict=True))})
@@ -125,6 +137,14 @@ class Follower:
         return Followed(
             {**row, **_figures_of(record_of(comparison, self.recipe))}, comparison, used[0], used[1]
         )
+
+    def _counts(
+        self, person: Participant, session: Session, spot: tuple[str, str], seen: Sequence[Seen]
+    ) -> dict[str, int]:
+        baseline = person.session(person.baseline) if person.baseline else None
+        visits = (_pictures_of(visit, spot, seen) for visit in (baseline, session))
+        then, now = (sum(item.status == MEASURED for item in visit) for visit in visits)
+        return {"n_baseline": then, "n_followup": now}
 
     def _reason_against(
         self, person: Participant, baseline: Session | None, session: Session, site: str, day: Any
@@ -162,22 +182,24 @@ class Follower:
         return row
 
 
-def within_visits(seen: Iterable[Seen], settings: follow.FollowSettings) -> dict[str, list[list[float]]]:
+def within_visits(
+    visits: Iterable[Sequence[follow.Patch]], settings: follow.FollowSettings
+) -> dict[str, list[list[float]]]:
     """Return how far replicates of one visit and site differ on the skin they share: figure → groups.
 
     The first replicate that was measured is registered with each other; a group holds 0 for itself and the
     others' changes against it, on the figure's working scale. Replicates that show other skin say nothing.
+
+    Args:
+        visits: the replicates of each visit and site.
+        settings: of following.
     """
-    visits: dict[tuple[str, str, str], list[follow.Patch]] = {}
-    for item in seen:
-        if item.patch is not None and item.picture.site:
-            place = (item.picture.session, item.picture.site, item.picture.modality)
-            visits.setdefault(place, []).append(item.patch)
     alone = replace(settings, unpaired_fallback=False)
     groups: dict[str, list[list[float]]] = {name: [] for name in FIGURES}
-    for place in sorted(visits):
-        first, *others = visits[place]
-        found = [follow.compare_visits(first, other, alone).change for other in others]
+    for patches in visits:
+        if not patches:
+            continue
+        found = [follow.compare_visits(patches[0], other, alone).change for other in patches[1:]]
         for name in FIGURES:
             known = [change.figures[name] for change in found if change is not None]
             values = [figure.working for figure in known if figure.value is not None]
@@ -192,10 +214,12 @@ def repeatability_of(
     """Return the within-visit SDs of a study, pooled over its participants and shrunk towards the prior.
 
     Args:
-        groups: participant → figure → groups of replicates, of `within_visits`.
+        groups: participant → figure → groups of replicates, of `within_visits`; empty where there are none.
     """
     return {
-        name: follow.update(belief, [g for label in sorted(groups) for g in groups[label][name]], "study")
+        name: follow.update(
+            belief, [g for label in sorted(groups) for g in groups[label].get(name, ())], "study"
+        )
         for name, belief in follow.SAME_SKIN_PRIOR.items()
     }
 
@@ -214,7 +238,7 @@ def own_repeatability(
     """
     found = {}
     for name, pooled in study.items():
-        alone = follow.update(replace(pooled, df=1.0, sd=0.0), own[name], "person")
+        alone = follow.update(replace(pooled, df=1.0, sd=0.0), own.get(name, ()), "person")
         df_own, squares_own = alone.df - 1.0, alone.df * alone.sd**2
         if not df_own:
             found[name] = pooled
@@ -226,14 +250,22 @@ def own_repeatability(
     return found
 
 
-def _reference(
-    person: Participant, number: int, modality: str, rows: Mapping[tuple[int, str, str], Followed]
-) -> Any:
-    """Return the change at the untreated reference area of the same visit, where there is one."""
-    for (visit, site, kind), found in sorted(rows.items(), key=lambda item: item[0]):
-        if (visit, kind) == (number, modality) and person.is_drift_check(site) and found.comparison:
-            return found.comparison.change
-    return None
+def _later_visits(
+    person: Participant, seen: Sequence[Seen]
+) -> Iterator[tuple[int, Session, tuple[str, str]]]:
+    """Yield number and visit for each spot (site and modality), spot by spot.
+
+    An untreated occiput may withdraw the verdicts of the other sites: it comes first.
+    """
+    spots = sorted({(item.picture.site, item.picture.modality) for item in seen if item.picture.site})
+    for spot in sorted(spots, key=lambda spot: not person.is_drift_check(spot[0])):
+        for number, session in enumerate(person.sessions):
+            if session.label != person.baseline:
+                yield number, session, spot
+
+
+def _pictures_of(visit: Session | None, spot: tuple[str, str], seen: Sequence[Seen]) -> tuple[Seen, ...]:
+    return tuple(item for item in seen if visit is not None and item.place == (visit.label, *spot))
 
 
 def _reason_of(visit: Session | None, seen: Sequence[Seen], site: str) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from densitometry.errors import OutputError
 from densitometry.report import changes, images, results
 from densitometry.schema_study import STUDY_IMAGES
 from densitometry.study.entities import Picture
+from densitometry.study.followed import KEPT_NAMES
 from densitometry.study.plan import Plan
 
 
@@ -49,6 +50,7 @@ def take_over(plan: Plan, *, force: bool) -> None:
     _remove_comparisons(out, {row[:2] for row in gone}, plan.study.pictures)
     for label in {row[0] for row in gone} - {picture.participant for picture in plan.study.pictures}:
         (out / f"sub-{label}.html").unlink(missing_ok=True)
+        _remove(out / f"sub-{label}", KEPT_NAMES)
     if gone:
         images.merge(out, [], STUDY_IMAGES, keep=there)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tempfile
+import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from densitometry import follow
+from densitometry.batch import BUG_CODE
 from densitometry.comparison import follow_settings, record_of
 from densitometry.comparison_overlay import write_pictures
-from densitometry.errors import DensitometryError
+from densitometry.errors import DensitometryError, OutputError
 from densitometry.report import changes
 from densitometry.report.folders import remove_partials, whole_folder
-from densitometry.stored import load_analysis, load_patch
-from densitometry.study.entities import Picture
+from densitometry.study import followed
+from densitometry.study.at_hand import AtHand
 from densitometry.study.following import (
     Followed,
     Follower,
@@ -23,17 +25,27 @@ from densitometry.study.following import (
     repeatability_of,
     within_visits,
 )
-from densitometry.study.person_task import Groups, PersonRows, PersonTask
+from densitometry.study.person_task import Failure, Groups, PersonRows, PersonTask
 from densitometry.study.phototrichogram import growth_rows
-from densitometry.study.plan import FAILED, scale_of
-from densitometry.study.seen import Seen
 
 
-def replicates(task: PersonTask) -> dict[str, list[list[float]]]:
-    """Return how far the participant's pictures of one visit and site differ on the same skin."""
-    places = [_place(item.picture) for item in task.seen if item.status == "measured"]
-    several = [item for item in task.seen if places.count(_place(item.picture)) > 1]
-    return within_visits((_with_patch(task, item) for item in several), follow_settings(task.recipe))
+def replicates(task: PersonTask) -> Groups | Failure:
+    """Return how far the participant's pictures of one visit and site differ on the same skin.
+
+    Raises:
+        OutputError: what was found cannot be kept.
+    """
+    try:
+        at_hand = AtHand(task)
+        visits = (
+            [s.patch for s in at_hand.with_patches(i for i in task.seen if i.place == place) if s.patch]
+            for place in task.replicated
+        )
+        groups = within_visits(visits, follow_settings(task.recipe))
+    except Exception as error:  # noqa: BLE001  one participant must not lose the others
+        return _failure(task, error)
+    followed.write_groups(task, groups)
+    return groups
 
 
 def pool(groups: Mapping[str, Groups]) -> dict[str, dict[str, Any]]:
@@ -44,54 +56,66 @@ def pool(groups: Mapping[str, Groups]) -> dict[str, dict[str, Any]]:
 def follow_person(task: PersonTask) -> PersonRows:
     """Compare the participant's visits with the baseline, and write each comparison into its folder.
 
+    Where that fails, every row says why. What was found is kept for later runs.
+
     Raises:
         OutputError: a folder cannot be written.
     """
-    seen = [_with_patch(task, item) for item in task.seen]
+    if task.failure is None:
+        try:
+            rows = _follow(task)
+        except OutputError:
+            raise
+        except Exception as error:  # noqa: BLE001  one participant must not lose the others
+            return _refused(task, _failure(task, error))
+        return followed.write_rows(task, rows)
+    return _refused(task, task.failure)
+
+
+def _follow(task: PersonTask) -> PersonRows:
     study = {name: follow.Repeatability(**fields) for name, fields in (task.pooled or {}).items()}
-    found = Follower(task.recipe, task.problems).follow(
-        task.person, seen, own_repeatability(study, task.groups or {})
+    repeatability = own_repeatability(study, task.groups or {})
+    at_hand = AtHand(task)
+    rows = {}
+    for place, item in Follower(task.recipe, task.problems, at_hand).follow(
+        task.person, task.seen, repeatability
+    ):
+        _write_change(task, item, at_hand)
+        rows[place] = item.row
+    growth = growth_rows(task.person, task.seen, follow_settings(task.recipe), at_hand)
+    return PersonRows(tuple(rows[place] for place in sorted(rows)), tuple(growth))
+
+
+def _refused(task: PersonTask, failure: Failure) -> PersonRows:
+    """Return rows that say why the participant was not followed; what earlier runs compared is removed."""
+    follower = Follower(task.recipe, task.problems, AtHand(task))
+    rows = follower.refused(task.person, task.seen, failure.code, f"{failure.what}: {failure.why}")
+    for row in rows:
+        followed.remove_comparison(followed.comparison_folder(task, row))
+    (task.folder / followed.FOLLOWED_NAME).unlink(missing_ok=True)
+    return PersonRows(tuple(rows), (), failure)
+
+
+def _failure(task: PersonTask, error: Exception) -> Failure:
+    if isinstance(error, DensitometryError):
+        return Failure(error.code, error.what, error.why, error.fix)
+    return Failure(
+        BUG_CODE,
+        f"sub-{task.person.label} made the program fail: {type(error).__name__}: {error}",
+        "this is a bug in densitometry",
+        "densitometry doctor   # and report it; -v shows where it failed",
+        traceback.format_exc(),
     )
-    for item in found:
-        _write_change(task, item)
-    growth = growth_rows(task.person, seen, follow_settings(task.recipe))
-    return PersonRows(tuple(item.row for item in found), tuple(growth))
 
 
-def _place(picture: Picture) -> tuple[str, str, str]:
-    return (picture.session, picture.site, picture.modality)
-
-
-def _with_patch(task: PersonTask, item: Seen) -> Seen:
-    """Return a picture with its hairs; what cannot be read any more counts as failed."""
-    if item.status != "measured" or not item.picture.site:
-        return item
-    folder = task.out / item.picture.folder
-    try:
-        patch = load_patch(folder) or follow.patch_of(_load(task, item.picture))
-    except DensitometryError:
-        return replace(item, status=FAILED)
-    return replace(item, patch=patch)
-
-
-def _load(task: PersonTask, picture: Picture) -> Any:
-    return load_analysis(task.out / picture.folder, picture.path, scale_of(picture), task.recipe)
-
-
-def _write_change(task: PersonTask, item: Followed) -> None:
-    """Write change.json, links.csv and the overlay of one comparison beside the visit's pictures."""
-    row = item.row
-    stem = f"sub-{row['participant']}_ses-{row['session']}_site-{row['site']}"
-    word = "change" if row["modality"] == "trich" else f"{row['modality']}-change"
-    target = task.out / f"sub-{row['participant']}" / f"ses-{row['session']}" / f"{stem}_{word}"
-    remove_partials(target)
+def _write_change(task: PersonTask, item: Followed, at_hand: AtHand) -> None:
+    """Write change.json, links.csv and the pictures of one comparison beside the visit's pictures."""
+    target = followed.comparison_folder(task, item.row)
     comparison = item.comparison
     if comparison is None:
-        for name in changes.COMPARISON_NAMES:
-            (target / name).unlink(missing_ok=True)
-        if target.is_dir() and not any(target.iterdir()):
-            target.rmdir()
+        followed.remove_comparison(target)
         return
+    remove_partials(target)
     record = record_of(comparison, task.recipe)
     for name, visit in (("baseline", item.baselines), ("followup", item.followups)):
         record[name] = [seen.picture.stem for seen in visit]
@@ -103,7 +127,8 @@ def _write_change(task: PersonTask, item: Followed) -> None:
         if task.overlay:
             primary = comparison.primary
             here, there = item.baselines[primary.baseline], item.followups[primary.followup]
-            write_pictures(partial, comparison, _load(task, here.picture), _load(task, there.picture))
+            shown = [at_hand.analysis(seen.picture) for seen in (here, there)]
+            write_pictures(partial, comparison, shown[0], shown[1])
         changes.write_comparison(partial, record, links)
 
 

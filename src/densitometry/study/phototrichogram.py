@@ -9,6 +9,7 @@ from typing import Any
 
 from densitometry import follow
 from densitometry.comparison import growth_of, growth_record
+from densitometry.study.at_hand import AtHand
 from densitometry.study.entities import Participant, Session
 from densitometry.study.seen import Seen
 from densitometry.study.timeline import Timeline, timeline_of
@@ -18,7 +19,7 @@ LONGEST_DAYS = 3
 
 
 def growth_rows(
-    person: Participant, seen: Sequence[Seen], settings: follow.FollowSettings
+    person: Participant, seen: Sequence[Seen], settings: follow.FollowSettings, at_hand: AtHand
 ) -> list[dict[str, Any]]:
     """Return a row for each visit at most three days after another one of the same clipped spot.
 
@@ -26,6 +27,7 @@ def growth_rows(
         person: who.
         seen: the participant's pictures.
         settings: of following.
+        at_hand: reads the pictures' results.
     """
     timeline = timeline_of(person.sessions)
     paired = replace(settings, unpaired_fallback=False)
@@ -33,17 +35,15 @@ def growth_rows(
     for site, modality in sorted({(item.picture.site, item.picture.modality) for item in seen}):
         for earlier, later in pairwise(person.sessions):
             days = _days_of_growth(timeline, earlier, later)
-            patches = [
-                [
-                    item.patch
-                    for item in seen
-                    if item.patch is not None
-                    and (item.picture.session, item.picture.site, item.picture.modality)
-                    == (visit.label, site, modality)
-                ]
+            if days is None:
+                continue
+            visits = [
+                [item for item in seen if item.place == (visit.label, site, modality)]
                 for visit in (earlier, later)
             ]
-            if days is None or not all(patches):
+            at_hand.keep([*visits[0], *visits[1]])
+            patches = [[s.patch for s in at_hand.with_patches(visit) if s.patch] for visit in visits]
+            if not all(patches):
                 continue
             growth = growth_of(follow.compare_visits(patches[0], patches[1], paired), days)
             rows.append(

@@ -130,12 +130,24 @@ def _results_findings(study: Study, out: Path) -> tuple[list[Finding], int, int]
     found = [Finding(f"{out / LOGS}/{item.place}", item.what) for item in log.findings()]
     if record is None:
         return [*found, Finding(str(log.path), "tells of no run that finished")], 0, len(log.records())
+    found += _foreign_run(study, log, record)
     keys = Keys.read(log.folder)
     path = log.folder / FILES_NAME
     prints = read_prints(path)
     found += table_findings(path, record["subjects"], keys)
     found += file_findings(prints, {"study": study.root, "results": out}, keys)
     return found, len(prints), len(log.records())
+
+
+def _foreign_run(study: Study, log: AuditLog, record: Mapping[str, Any]) -> list[Finding]:
+    """Return a finding where a held study's own log does not know the last run of the results' log."""
+    own = AuditLog(audit_folder(study)).records()
+    if not own or str(record.get("when")) <= str(own[0].get("when")):
+        return []
+    known = {item.get("results_log") for item in own if item.get("what") == RUN}
+    if log.hash_of(record) in known:
+        return []
+    return [Finding(str(log.path), f"was replaced: the study's log knows no run like line {record['n']}")]
 
 
 def _inputs(study: Study, keys: Keys, known: Mapping[tuple[str, str], Print]) -> Iterator[Print]:

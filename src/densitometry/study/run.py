@@ -6,19 +6,18 @@ import contextlib
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from densitometry._version import __version__
 from densitometry.batch import RECIPE_NAME, Job, Outcome, row_of
-from densitometry.errors import ResourcesError
 from densitometry.exclusive import alone_in
-from densitometry.executors import Executor, Lost
+from densitometry.executors import Executor
 from densitometry.report import images, results
 from densitometry.report.folders import not_writable, remove_partials, write_whole_file
 from densitometry.schema import Column, column_names
@@ -32,11 +31,11 @@ from densitometry.schema_study import (
     data_dictionary,
 )
 from densitometry.study.background import write_background
-from densitometry.study.cycles import cycle_rows
 from densitometry.study.entities import Picture
 from densitometry.study.hair_table import has_parquet, write_hair_table
 from densitometry.study.names import WHOLE_HEAD
-from densitometry.study.person_task import PersonTask, follow_person, pool, replicates
+from densitometry.study.people_run import Advance, cycles_of, follow_people
+from densitometry.study.person_task import Failure
 from densitometry.study.plan import FAILED, Plan
 from densitometry.study.seen import Seen, day_of
 from densitometry.study.visit_table import visit_row
@@ -53,19 +52,15 @@ _PACKAGES = (
     *("numpy", "scipy", "pandas", "opencv-python-headless", "scikit-image", "numba", "onnxruntime", "pillow"),
     *("pyarrow", "distributed"),
 )
-_FOLLOWED_KEYS = ("scale", "psf_um", "image")
-"""What following needs of a summary besides the hairs."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What a finished run says: rows of visits.tsv and change.tsv."""
+    """What a finished run says: rows of visits.tsv and change.tsv, and who could not be followed."""
 
     visits: pd.DataFrame
     changes: pd.DataFrame
+    failures: tuple[Failure, ...] = ()
 
 
 def record_images(plan: Plan, job: Job, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -84,34 +79,41 @@ def record_images(plan: Plan, job: Job, rows: Sequence[Mapping[str, Any]]) -> No
         write_whole_file(job.out / RECIPE_NAME, job.recipe.to_toml())
 
 
-def write_tables(plan: Plan, outcomes: Sequence[Outcome], executor: Executor) -> Tables:
+def write_tables(
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    executor: Executor,
+    apart: Executor | None = None,
+    advance: Advance | None = None,
+) -> Tables:
     """Follow every participant and write what the study came to; each table appears whole.
 
     Args:
         plan: what was to do.
         outcomes: of the pictures measured now.
         executor: works out what is particular to a participant.
+        apart: does so in its place where the output folder cannot be reached.
+        advance: called with the participants followed so far, and with how many there are to follow.
 
     Raises:
         OutputError: a table cannot be written.
-        ResourcesError: following a participant ended its process, twice.
     """
     out = plan.job.out
     remove_results_of_stopped(plan)
     if not plan.todo:
         record_images(plan, plan.job, [])
     seen = _seen(plan, {**plan.done, **{outcome.picture: outcome for outcome in outcomes}})
-    changes, growth, pooled = _follow(plan, seen, executor)
-    cycles = _cycle_rows(plan, changes)
-    tables = Tables(_table(_visit_rows(plan, seen), VISITS), _table(changes, CHANGES))
+    found = follow_people(plan, seen, executor, apart, advance)
+    cycles = cycles_of(plan, found.changes, executor)
+    tables = Tables(_table(_visit_rows(plan, seen), VISITS), _table(found.changes, CHANGES), found.failures)
     with alone_in(out / LOGS):
         for name in (*TABLE_NAMES, RECIPE_NAME, ENVIRONMENT_NAME, DICTIONARY_NAME):
             remove_partials(out / name)
         write_whole_file(out / VISITS_NAME, results.table_tsv(tables.visits, VISITS))
         write_whole_file(out / CHANGES_NAME, results.table_tsv(tables.changes, CHANGES))
-        write_whole_file(out / GROWTH_NAME, results.table_tsv(_table(growth, GROWTH), GROWTH))
+        write_whole_file(out / GROWTH_NAME, results.table_tsv(_table(found.growth, GROWTH), GROWTH))
         write_whole_file(out / CYCLES_NAME, results.table_tsv(_table(cycles, CYCLES), CYCLES))
-        write_whole_file(out / REPEATABILITY_NAME, _repeatability(pooled))
+        write_whole_file(out / REPEATABILITY_NAME, _repeatability(found.pooled))
         write_hair_table(out, _measured(seen), parquet=has_parquet())
         write_whole_file(out / DICTIONARY_NAME, data_dictionary())
         write_background(plan.study, out)
@@ -187,61 +189,6 @@ def _seen(plan: Plan, outcomes: Mapping[str, Outcome]) -> dict[str, list[Seen]]:
 
 def _measured(seen: Mapping[str, Sequence[Seen]]) -> dict[str, list[Picture]]:
     return {label: [s.picture for s in seen[label] if s.status == "measured"] for label in sorted(seen)}
-
-
-def _follow(
-    plan: Plan, seen: Mapping[str, Sequence[Seen]], executor: Executor
-) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]:
-    """Return rows of change.tsv and growth.tsv in the order of the study, and the pooled repeatability."""
-    tasks = {}
-    for person in plan.study.participants:
-        if person.label in seen:
-            problems = tuple(item for item in plan.problems if item.participant in ("", person.label))
-            own = tuple(replace(item, summary=_followed_part(item)) for item in seen[person.label])
-            job = plan.job
-            tasks[person.label] = PersonTask(person, own, problems, job.out, job.recipe, job.overlay)
-    groups = dict(_each(executor, replicates, tasks.items()))
-    pooled = dict(_each(executor, pool, [("", {label: groups[label] for label in tasks})]))[""]
-    known = ((label, replace(task, groups=groups[label], pooled=pooled)) for label, task in tasks.items())
-    rows = dict(_each(executor, follow_person, known))
-    changes = [row for label in tasks for row in rows[label].changes]
-    return changes, [row for label in tasks for row in rows[label].growth], pooled
-
-
-def _each(
-    executor: Executor, call: Callable[[T], R], tasks: Iterable[tuple[str, T]]
-) -> Iterable[tuple[str, R]]:
-    """Yield label and result of each task, by any process."""
-    for (label, _), found in executor.unordered(_Labelled(call), tasks):
-        if isinstance(found, Lost):
-            raise ResourcesError(
-                f"sub-{label} could not be followed: the process was ended, twice",
-                "most likely the machine's memory was used up",
-                "run the same line again with --jobs 1: what is measured is kept",
-            )
-        yield label, found
-
-
-@dataclass(frozen=True, slots=True)
-class _Labelled:
-    """Applies a function to the second of a pair; travels to worker processes."""
-
-    call: Callable[[Any], Any]
-
-    def __call__(self, pair: tuple[str, Any]) -> Any:
-        return self.call(pair[1])
-
-
-def _followed_part(item: Seen) -> dict[str, Any] | None:
-    return None if item.summary is None else {key: item.summary[key] for key in _FOLLOWED_KEYS}
-
-
-def _cycle_rows(plan: Plan, changes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    return [
-        row
-        for person in plan.study.participants
-        for row in cycle_rows(person, [item for item in changes if item["participant"] == person.label])
-    ]
 
 
 def _visit_rows(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> list[dict[str, Any]]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from densitometry import follow
 
 
+MEASURED = "measured"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One picture with what came of it: its status, summary and, where measured, its hairs for following."""
@@ -21,6 +24,11 @@ class Seen:
     status: str
     summary: Mapping[str, Any] | None = None
     patch: follow.Patch | None = None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Visit, site and modality: pictures of one place are replicates."""
+        return (self.picture.session, self.picture.site, self.picture.modality)
 
 
 def day_of(person: Participant, session: Session) -> int | None:

@@ -50,7 +50,7 @@ def unblind_results(
             f"{out} is there already", "results are put into a folder of their own", move_away(out)
         )
     pictures = {picture.name: picture for picture in study.pictures}
-    job = Job(out, recipe, keep_field=True)
+    job = Job(out, recipe)
     done: dict[str, Outcome] = {}
     started = datetime.now(UTC)
     for code, entry in sorted(read_key(key).items()):
