@@ -152,7 +152,7 @@ def run(
                 if outcome.error is not None and outcome.error[0] == OutputError.code:
                     _probe(job.out)
     finally:
-        _remove_partials(job.out, inputs)
+        remove_partials(*(job.out / item.folder for item in inputs))  # of workers that were stopped
         for item in inputs:
             written = None if item.name in outcomes else written_outcome(job, item)
             if written is not None:
@@ -284,12 +284,6 @@ def _refuse_other_recipe(out: Path, recipe: Recipe) -> None:
             why=f"its digest is {min(others)[:12]}, that of {recipe.name!r} now is {recipe.digest[:12]}",
             fix=f"{move_away(out)}   # or add --force to replace pictures one by one",
         )
-
-
-def _remove_partials(out: Path, inputs: Sequence[Input]) -> None:
-    """Remove what stopped workers left half-written."""
-    for item in inputs:
-        remove_partials(out / item.folder)
 
 
 def row_of(job: Job, outcome: Outcome) -> dict[str, Any]:

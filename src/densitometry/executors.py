@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -59,6 +60,9 @@ class InProcess:
         """Yield each item with its result, in order."""
         for item in items:
             yield item, call(item)
+
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Do nothing: what this process needs it imports where it needs it."""
 
     def close(self) -> None:
         """Do nothing."""
@@ -113,6 +117,12 @@ class LocalPool:
         except BaseException:
             self._end()
             raise
+
+    def prepare(self, modules: Sequence[str]) -> None:
+        """Start the processes and have them import `modules` while this one reads what there is to do."""
+        for lane in self._lanes:
+            with _one_thread():
+                lane.pool.submit(_import_all, tuple(modules))
 
     def close(self) -> None:
         """End the processes."""
@@ -209,6 +219,11 @@ def _start_worker() -> None:
     one_thread_here()
 
 
+def _import_all(modules: Sequence[str]) -> None:
+    for name in modules:
+        importlib.import_module(name)
+
+
 def one_thread_here() -> None:
     """Have libraries that are already loaded in this process use one thread."""
     import cv2
@@ -223,6 +238,6 @@ def _end_with_parent() -> None:
         os._exit(1)  # a parent killed outright tells nobody; without this, workers would wait for ever
 
 
-def local_executor(workers: int) -> Executor:
+def local_executor(workers: int) -> InProcess | LocalPool:
     """Return what works in `workers` processes of this machine: this one alone where it is one."""
     return LocalPool(workers) if workers > 1 else InProcess()

@@ -6,6 +6,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ def command(out: Path, jobs: int | None) -> int:
     on the vertex from visit to visit; nothing was done to the second person, nor to an occiput.
     """
     from densitometry import batch, resources
+    from densitometry.executors import local_executor
     from densitometry.recipe import load_recipe
     from densitometry.report.page import build_reports
     from densitometry.study import problems_of, read_study
@@ -48,7 +50,8 @@ def command(out: Path, jobs: int | None) -> int:
     study = read_study(resources.folder("sample_images"))
     plan = plan_run(study, problems_of(study), batch.Job(out, load_recipe()))
     jobs = jobs or min(MOST_JOBS, os.cpu_count() or 1)
-    outcomes, tables = carry_out(plan, Where(jobs), reason="", deviation={}, force=True)
+    with closing(local_executor(jobs)) as here:
+        outcomes, tables = carry_out(plan, Where(here, jobs), reason="", deviation={}, force=True)
     words = {agent.code: agent.english for agent in AGENTS.entries}
     pages = build_reports(out, [], lambda code: words.get(code, code.replace("_", " "))).people
     if tables is not None:

@@ -21,13 +21,16 @@ from densitometry.cli.options import jobs_option, overlay_option, recipe_options
 
 if TYPE_CHECKING:
     from densitometry.batch import Outcome, Source
-    from densitometry.executors import Executor
+    from densitometry.executors import Executor, InProcess, LocalPool
+    from densitometry.recipe import Recipe
     from densitometry.study.entities import Study
     from densitometry.study.people_run import Advance
     from densitometry.study.plan import Plan
     from densitometry.study.run import Tables
 
 _MAX_TABLE_ROWS = 40
+_MEASURING = ("densitometry.batch", "densitometry.analysis", "densitometry.report.figures")
+"""What a worker imports to measure."""
 
 
 @click.command("run")
@@ -81,10 +84,9 @@ def command(
     What was measured before with the same file, scale and recipe is kept. Errors of the study stop only
     what they concern; each such picture and visit gets its row with the reason.
     """
-    from densitometry import batch
+    from densitometry.executors import local_executor
     from densitometry.recipe import load_recipe
-    from densitometry.study import problems_of, read_study
-    from densitometry.study.plan import plan_run
+    from densitometry.study import read_study
     from densitometry.study.trial import check_held, check_run
 
     if send_images and cluster is None:
@@ -93,20 +95,40 @@ def command(
     altered = check_held(found, reason)
     recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
     deviation = check_run(found, recipe, reason) | altered
-    job = batch.Job(out, recipe, overlay=not no_overlay)
-    people = [label.removeprefix("sub-") for label in participants]
-    visits = [label.removeprefix("ses-") for label in sessions]
-    plan = plan_run(found, problems_of(found), job, people, visits, force=force)
-    if dry_run:
-        _show_plan(plan, as_json=as_json)
-        return EXIT_OK
-    where = Where(jobs, cluster, send_images, measure_only, verbose, quiet)
-    outcomes, tables = carry_out(plan, where, reason, deviation, force=force)
+    with closing(local_executor(jobs)) as here:
+        if not (dry_run or cluster or out.exists()):
+            here.prepare(_MEASURING)  # much is to be done: no worker need wait for the plan
+        plan = _plan(found, recipe, out, participants, sessions, overlay=not no_overlay, force=force)
+        if dry_run:
+            _show_plan(plan, as_json=as_json)
+            return EXIT_OK
+        where = Where(here, jobs, cluster, send_images, measure_only, verbose, quiet)
+        outcomes, tables = carry_out(plan, where, reason, deviation, force=force)
     if as_json:
         console.say_json(_as_object(plan, outcomes, tables))
     else:
         _show(plan, outcomes, tables)
     return exit_code_of(plan, outcomes, tables)
+
+
+def _plan(
+    study: Study,
+    recipe: Recipe,
+    out: Path,
+    participants: Sequence[str],
+    sessions: Sequence[str],
+    *,
+    overlay: bool,
+    force: bool,
+) -> Plan:
+    from densitometry import batch
+    from densitometry.study import problems_of
+    from densitometry.study.plan import plan_run
+
+    job = batch.Job(out, recipe, overlay=overlay)
+    people = [label.removeprefix("sub-") for label in participants]
+    visits = [label.removeprefix("ses-") for label in sessions]
+    return plan_run(study, problems_of(study), job, people, visits, force=force)
 
 
 def _recipe_of(study: Study, named: str) -> str | Path:
@@ -122,6 +144,7 @@ def _recipe_of(study: Study, named: str) -> str | Path:
 class Where:
     """By whom the work is done, how much of it, and how much is said."""
 
+    here: InProcess | LocalPool
     jobs: int
     cluster: str | None = None
     send_images: bool = False
@@ -155,14 +178,12 @@ def carry_out(
 def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables | None]:
     """Measure what is to measure and write the tables; they are None where they are left to a later run."""
     from densitometry import batch
-    from densitometry.executors import local_executor
     from densitometry.remote import outcomes_from
     from densitometry.study.run import record_images, write_tables
 
     outcomes: list[Outcome] = []
     with ExitStack() as stack:
-        here = stack.enter_context(closing(local_executor(where.jobs)))
-        source: Source = partial(batch.outcomes_by, here)
+        source: Source = partial(batch.outcomes_by, where.here)
         away = _connected(plan, where, stack)
         if away is not None:
             source = partial(outcomes_from, away, send_images=where.send_images)
@@ -181,7 +202,7 @@ def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables
             return outcomes, None
         apart = None if where.send_images else away
         advance = stack.enter_context(_bar(quiet=where.quiet))
-        tables = write_tables(plan, outcomes, here, apart, advance)
+        tables = write_tables(plan, outcomes, where.here, apart, advance)
         _tell_failures(tables, verbose=where.verbose)
         return outcomes, tables
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 import shlex
 import shutil
@@ -59,13 +58,21 @@ def write_whole_file(target: Path, content: str | bytes) -> None:
             partial.unlink(missing_ok=True)
 
 
-def remove_partials(target: Path) -> None:
-    """Remove what a process that was stopped left of the file or folder `target`."""
-    for partial in target.parent.glob(f"{PARTIAL_PREFIX}{glob.escape(target.name)}-*"):
-        if partial.is_dir():
-            shutil.rmtree(partial, ignore_errors=True)
-        else:
-            partial.unlink(missing_ok=True)
+def remove_partials(*targets: Path) -> None:
+    """Remove what processes that were stopped left of files or folders; parents are read once."""
+    names: dict[Path, set[str]] = {}
+    for target in targets:
+        names.setdefault(target.parent, set()).add(target.name)
+    for folder, own in names.items():
+        entries = list(folder.iterdir()) if folder.is_dir() else []
+        for partial in entries:
+            begun = partial.name.removeprefix(PARTIAL_PREFIX).rpartition("-")[0]
+            if not partial.name.startswith(PARTIAL_PREFIX) or begun not in own:
+                continue
+            if partial.is_dir():
+                shutil.rmtree(partial, ignore_errors=True)
+            else:
+                partial.unlink(missing_ok=True)
 
 
 def check_replaceable(target: Path, owned_names: frozenset[str]) -> None:

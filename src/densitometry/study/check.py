@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from densitometry.study.problems import Problem, from_error, in_order, problem
 from densitometry.study.visit_checks import visit_problems
 
 _HASH_CHUNK_BYTES = 1 << 20
+_BEGINNING_BYTES = 1 << 16
 
 
 def check_study(path: Path) -> list[Problem]:
@@ -229,13 +230,12 @@ def _site_names(study: Study) -> Iterator[Problem]:
 
 
 def _same_bytes(study: Study) -> Iterator[Problem]:
-    """Pictures with the same bytes under two keys; only files of one size are read."""
-    by_size: dict[int, list[Picture]] = {}
-    for picture in study.pictures:
-        if picture.path.is_file():
-            by_size.setdefault(picture.path.stat().st_size, []).append(picture)
+    """Pictures with the same bytes under two keys; only files that begin alike are read whole."""
+    files = [picture for picture in study.pictures if picture.path.is_file()]
+    alike = _with_equals(files, lambda picture: picture.path.stat().st_size)
+    alike = _with_equals(alike, lambda picture: file_digest(picture.path, _BEGINNING_BYTES))
     seen: dict[str, Picture] = {}
-    for picture in chain.from_iterable(group for group in by_size.values() if len(group) > 1):
+    for picture in alike:
         first = seen.setdefault(file_digest(picture.path), picture)
         if first is not picture and first.path != picture.path:
             yield _about_picture(
@@ -248,11 +248,21 @@ def _same_bytes(study: Study) -> Iterator[Problem]:
             )
 
 
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes; "" where it cannot be read."""
+def _with_equals(pictures: Sequence[Picture], key: Callable[[Picture], object]) -> list[Picture]:
+    """Keep those that share their key with another, group by group."""
+    groups: dict[object, list[Picture]] = {}
+    for picture in pictures:
+        groups.setdefault(key(picture), []).append(picture)
+    return [picture for group in groups.values() if len(group) > 1 for picture in group]
+
+
+def file_digest(path: Path, first_bytes: int | None = None) -> str:
+    """Return the SHA-256 of a file's bytes, or of its first ones; "unreadable …" where it cannot be read."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as stream:
+            if first_bytes is not None:
+                return hashlib.sha256(stream.read(first_bytes)).hexdigest()
             while chunk := stream.read(_HASH_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError:
