@@ -150,6 +150,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
             stop_evidence=settings.stop_evidence,
             max_gap_px=settings.max_gap_um / grid_um,
             max_turn_rad_per_px=grid_um / settings.shortest_bend_um,
+            usual_curl_rad_per_px=grid_um / settings.usual_bend_um,
             min_length_px=settings.minimum_length_um / grid_um,
         ),
         segment=SegmentSettings(

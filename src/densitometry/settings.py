@@ -98,6 +98,12 @@ class TraceSettings:
         32.0, "longest stretch without evidence that is passed straight on [µm]", low=0, high=200
     )
     shortest_bend_um: float = key(200.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
+    usual_bend_um: float = key(
+        1700.0,
+        "radius [µm]; where a quarter of the lines bend more, hair is curly and bending costs less",
+        low=100,
+        high=100_000,
+    )
     minimum_length_um: float = key(100.0, "shortest stretch followed as a hair [µm]", low=30, high=1_000)
     hair_price_um: float = key(
         104.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from densitometry.trace.curves import FollowSettings, follow_curves
+from densitometry.trace.curves import FollowSettings, curl_of, follow_curves
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, Floats
 from densitometry.trace.segments import SegmentSettings, cut_curves
 
@@ -134,3 +134,46 @@ def test_far_hair_changes_nothing() -> None:
     beside = hairs_of(draw_maps([near, ((70.0, 80.0), (110.0, 110.0))]))
     assert len(alone) == 1
     assert any(np.array_equal(alone[0], other) for other in beside)
+
+
+def draw_arcs(arcs: list[tuple[float, float, float, float, float]], size: int = 160) -> tuple[Floats, Floats]:
+    """Perfect centre lines of arcs: centre x, y, radius, first angle and angle spanned."""
+    lifted = np.zeros((ORIENTATIONS, size, size))
+    y, x = np.mgrid[:size, :size].astype(float)
+    for cx, cy, radius, first, span in arcs:
+        angle = np.arctan2(y - cy, x - cx)
+        inside = (angle - first) % (2 * math.pi) <= span
+        ridge = np.exp(-((np.hypot(x - cx, y - cy) - radius) ** 2) / 2) * inside
+        u = ((angle + math.pi / 2) % math.pi) / math.pi * ORIENTATIONS
+        for k in range(ORIENTATIONS):
+            apart = np.abs((u - k + ORIENTATIONS / 2) % ORIENTATIONS - ORIENTATIONS / 2)
+            lifted[k] = np.maximum(lifted[k], np.clip(1 - apart, 0, 1) * ridge)
+    return lifted, np.full((size // 2, size // 2), 2.0)
+
+
+def longest(curves: list[Floats]) -> int:
+    return max(map(len, curves), default=0)
+
+
+CURLS = [(50.0, 45.0, 33.0, 0.2, 2.6), (110.0, 60.0, 30.0, 2.0, 2.8), (60.0, 115.0, 32.0, 4.0, 2.5)]
+
+
+def test_curly_hair_makes_bending_cheap() -> None:
+    lifted, half_width = draw_arcs(CURLS)
+    whole = follow_curves(lifted, half_width, FollowSettings())
+    stiff = follow_curves(lifted, half_width, FollowSettings(usual_curl_rad_per_px=1.0))
+    assert longest(whole) >= 0.95 * 32 * 2.5
+    assert len(whole) <= len(stiff)
+    assert curl_of(whole) == pytest.approx(1 / 32, rel=0.2)
+
+
+def test_straight_hair_does_not_curl() -> None:
+    maps = draw_maps([((20.0, 30.0), (100.0, 90.0)), ((100.0, 25.0), (25.0, 95.0))])
+    assert curl_of(follow_curves(maps.lifted, maps.half_width_px, FollowSettings())) < 0.003
+    assert curl_of([]) == 0.0
+
+
+def test_nobody_goes_round_a_bubble_for_ever() -> None:
+    lifted, half_width = draw_arcs([(80.0, 80.0, 40.0, 0.0, 2 * math.pi)])
+    curves = follow_curves(lifted, half_width, FollowSettings())
+    assert longest(curves) < 2.1 * 2 * math.pi * 40.0

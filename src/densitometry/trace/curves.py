@@ -7,6 +7,7 @@ All lengths here are pixels of the detection grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,11 @@ _TURNS = (0.0, -0.1, 0.1, -0.25, 0.25)
 _TURN_PRICE = 500.0
 _CHANGE_PRICE = 4000.0
 """Prices of curvature and of its change, both squared: small corrections are free, leaving a line is dear."""
+_LEAST_PRICE_SHARE = 0.06
+_CURL_PX = 10
+_CURL_EVIDENCE = 0.5
+_CURL_QUANTILE = 0.75
+"""Curl is the turn over so many pixels where a line is seen that well."""
 _AIMS = 4
 _AIM_RAD = 0.05
 _BENDS = 2
@@ -36,6 +42,8 @@ _SEEN_AHEAD = 0.3
 _BRIDGED = 4.0
 """Where the arc ahead shows this evidence, a hidden stretch may be so many times longer."""
 _MAX_POINTS = 3000
+_FULL_CIRCLE_RAD = 2 * math.pi
+"""Whoever turned so far goes round a bubble."""
 _WIDEST_COVER_PX = 4.0
 
 
@@ -48,6 +56,8 @@ class FollowSettings:
         stop_evidence: a curve stops where the evidence ahead stays below this.
         max_gap_px: longest stretch without evidence that is passed straight on.
         max_turn_rad_per_px: bound on curvature.
+        usual_curl_rad_per_px: curvature a quarter of the lines may exceed; beyond it bending costs
+            less, by the square of the ratio.
         min_length_px: shorter curves are dropped.
         min_new_px: least length along which a curve runs where no stronger curve ran before it.
         cover_px: least half width of the strip around a followed curve in which no parallel curve may start.
@@ -58,6 +68,7 @@ class FollowSettings:
     stop_evidence: float = 0.12
     max_gap_px: float = 4.0
     max_turn_rad_per_px: float = 0.04
+    usual_curl_rad_per_px: float = 8 / 1700
     min_length_px: float = 12.0
     min_new_px: float = 10.0
     cover_px: float = 1.6
@@ -111,15 +122,17 @@ def _follow(
     stop: float,
     max_gap: float,
     max_turn: float,
+    turn_price: float,
+    change_price: float,
     out: Floats,
 ) -> int:
     """Walk from (x, y) along theta; write x, y, evidence, theta; return the number of points written."""
-    n, gap = 0, 0
-    while n < out.shape[0]:
+    n, gap, turned = 0, 0, 0.0
+    while n < out.shape[0] and abs(turned) < _FULL_CIRCLE_RAD:
         best, best_turn = -1.0, 0.0
         for share in _TURNS:
             option = max(-max_turn, min(max_turn, turn + share * max_turn))
-            price = _TURN_PRICE * option**2 + _CHANGE_PRICE * (option - turn) ** 2
+            price = turn_price * option**2 + change_price * (option - turn) ** 2
             if best >= 1.0 - price:  # even perfect evidence would not pay for it
                 continue
             value = _ahead(lifted, x, y, theta, option) - price
@@ -127,6 +140,7 @@ def _follow(
                 best, best_turn = value, option
         turn = 0.5 * turn + 0.5 * best_turn
         theta += turn * _STEP_PX
+        turned += turn * _STEP_PX
         x += _STEP_PX * math.cos(theta)
         y += _STEP_PX * math.sin(theta)
         nx, ny = -math.sin(theta), math.cos(theta)
@@ -157,17 +171,17 @@ def _follow(
 
 
 @njit(cache=True)
-def _aim(lifted: Floats, x: float, y: float, theta: float) -> tuple[float, float]:
+def _aim(lifted: Floats, x: float, y: float, theta: float, turn_price: float) -> tuple[float, float]:
     """Direction and curvature of the arc through a seed that sees most evidence on both sides."""
     best, aimed, bent = -1.0, theta, 0.0
     for j in range(-_AIMS, _AIMS + 1):
         option = theta + j * _AIM_RAD
         for i in range(-_BENDS, _BENDS + 1):
             turn = i * _BEND_RAD_PER_PX
-            if best >= 2.0 - 2 * _TURN_PRICE * turn**2:
+            if best >= 2.0 - 2 * turn_price * turn**2:
                 continue
             value = _ahead(lifted, x, y, option, turn) + _ahead(lifted, x, y, option + math.pi, -turn)
-            value -= 2 * _TURN_PRICE * turn**2
+            value -= 2 * turn_price * turn**2
             if value > best + 1e-6:
                 best, aimed, bent = value, option, turn
     return aimed, bent
@@ -243,6 +257,8 @@ def _follow_all(
     stop: float,
     max_gap: float,
     max_turn: float,
+    turn_price: float,
+    change_price: float,
     min_length: float,
     min_new: float,
     cover_px: float,
@@ -257,9 +273,11 @@ def _follow_all(
         x, y, theta = seeds[s, 0], seeds[s, 1], seeds[s, 2]
         if _is_covered(visited, x, y, theta):
             continue
-        theta, turn = _aim(lifted, x, y, theta)
-        nf = _follow(lifted, x, y, theta, turn, stop, max_gap, max_turn, forward)
-        nb = _follow(lifted, x, y, theta + math.pi, -turn, stop, max_gap, max_turn, backward)
+        theta, turn = _aim(lifted, x, y, theta, turn_price)
+        nf = _follow(lifted, x, y, theta, turn, stop, max_gap, max_turn, turn_price, change_price, forward)
+        nb = _follow(
+            lifted, x, y, theta + math.pi, -turn, stop, max_gap, max_turn, turn_price, change_price, backward
+        )
         n = nf + nb + 1
         line = np.zeros((n, 5))
         for i in range(nb):
@@ -293,8 +311,22 @@ def _follow_all(
     return pool, np.array(sizes, np.int64)
 
 
+def curl_of(curves: Sequence[Floats]) -> float:
+    """Curvature [rad/px] that a quarter of a picture's clearly seen lines exceeds; 0 without lines."""
+    found = []
+    for curve in curves:
+        theta = np.unwrap(curve[:, 3])
+        if len(theta) <= 2 * _CURL_PX:
+            continue
+        bend = np.abs(theta[_CURL_PX:] - theta[:-_CURL_PX]) / _CURL_PX
+        middle = curve[_CURL_PX // 2 : _CURL_PX // 2 + len(bend)]
+        found.append(bend[(middle[:, 4] > 0) & (middle[:, 2] > _CURL_EVIDENCE)])
+    bends = np.concatenate(found) if found else np.zeros(0)
+    return float(np.quantile(bends, _CURL_QUANTILE)) if len(bends) else 0.0
+
+
 def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSettings) -> list[Floats]:
-    """Follow every centre line of the lifted maps once.
+    """Follow every centre line of the lifted maps once; where hair curls, with lower prices of bending.
 
     Args:
         lifted: (bins, h, w) in [0, 1].
@@ -305,19 +337,33 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
         Curves (N, 5), points about 1 px apart: x, y, evidence, direction [rad], 1 where new.
     """
     maps = np.ascontiguousarray(lifted.transpose(1, 2, 0), dtype=np.float32)
+    half_width = np.ascontiguousarray(half_width_px, dtype=np.float32)
     seeds = _seeds(maps, settings.seed_evidence)
     if not len(seeds):
         return []
     # the middle of a strong line is the safest start: order by evidence seen along the line, then by place
     strength = np.round(seeds[:, 3], 2)
-    order = np.lexsort((seeds[:, 0], seeds[:, 1], -strength))
+    seeds = seeds[np.lexsort((seeds[:, 0], seeds[:, 1], -strength))]
+    curves = _followed(maps, half_width, seeds, settings, 1.0)
+    curl = curl_of(curves)
+    if curl <= settings.usual_curl_rad_per_px:
+        return curves
+    share = max(_LEAST_PRICE_SHARE, (settings.usual_curl_rad_per_px / curl) ** 2)
+    return _followed(maps, half_width, seeds, settings, share)
+
+
+def _followed(
+    maps: Floats, half_width: Floats, seeds: Floats, settings: FollowSettings, price_share: float
+) -> list[Floats]:
     pool, sizes = _follow_all(
         maps,
-        np.ascontiguousarray(half_width_px, dtype=np.float32),
-        seeds[order],
+        half_width,
+        seeds,
         settings.stop_evidence,
         settings.max_gap_px,
         settings.max_turn_rad_per_px,
+        price_share * _TURN_PRICE,
+        price_share * _CHANGE_PRICE,
         settings.min_length_px,
         settings.min_new_px,
         settings.cover_px,

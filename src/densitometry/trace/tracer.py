@@ -20,6 +20,7 @@ from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
+from densitometry.trace.shadows import leave_shadows
 from densitometry.trace.width import STATIONS_ALIKE, WidthProfile, WidthSettings, measure_widths
 
 Floats = NDArray[np.floating[Any]]
@@ -69,11 +70,11 @@ def find_evidence(contrast: Floats, detector: str = "network") -> EvidenceMaps:
 def find_segments(
     maps: EvidenceMaps, contrast: Floats, valid: NDArray[np.bool_], options: TraceOptions
 ) -> list[Segment]:
-    """Follow, cut, join, exchange: every hair of the evidence maps, on the detection grid."""
+    """Follow, cut, join, exchange, leave shadows: every hair of the evidence maps, on the detection grid."""
     field = valid.astype(np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
-    return exchange_tails(hairs, contrast, options.exchange)
+    return leave_shadows(exchange_tails(hairs, contrast, options.exchange), contrast)
 
 
 def fuse(
