@@ -19,6 +19,7 @@ from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
+from densitometry.trace.rims import drop_rims
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.shadows import leave_shadows
 from densitometry.trace.width import STATIONS_ALIKE, WidthProfile, WidthSettings, measure_widths
@@ -70,11 +71,12 @@ def find_evidence(contrast: Floats, detector: str = "network") -> EvidenceMaps:
 def find_segments(
     maps: EvidenceMaps, contrast: Floats, valid: NDArray[np.bool_], options: TraceOptions
 ) -> list[Segment]:
-    """Follow, cut, join, exchange, leave shadows: every hair of the evidence maps, on the detection grid."""
+    """Follow, cut, join, exchange, leave shadows and rims: every hair of the maps, on the detection grid."""
     field = valid.astype(np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
-    return leave_shadows(exchange_tails(hairs, contrast, options.exchange), contrast)
+    hairs = leave_shadows(exchange_tails(hairs, contrast, options.exchange), contrast)
+    return drop_rims(hairs, valid)
 
 
 def fuse(
