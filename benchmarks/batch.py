@@ -53,7 +53,8 @@ HOW = """\
 Made by `python -m benchmarks.batch --document`; edit nothing between the markers. Seconds are wall seconds,
 "processor" those of all processes together; the parent's memory is its peak, and in brackets the peak in each
 quarter of the run. "Bound" is the speed-up that the processor seconds allow on idle cores: what the parent
-alone does is not shared. "Resumed" is the whole line again with nothing left to do."""
+alone does is not shared. "Scan" finds out that nothing is left to do (`--dry-run`); "resumed" is the whole
+line again, which also writes all tables."""
 
 
 def write_study(root: Path, pictures: int, size_px: tuple[int, int]) -> None:
@@ -92,10 +93,22 @@ def _told(png: bytes, words: str) -> bytes:
     return png[:PNG_HEAD_BYTES] + chunk + png[PNG_HEAD_BYTES:]
 
 
-def run_once(study: Path, out: Path, jobs: int) -> dict[str, Any]:
+def run_once(study: Path, out: Path, jobs: int, *more: str) -> dict[str, Any]:
     """Run the study; return seconds, processor seconds, memory, and when the first result was there."""
     code = "from densitometry.cli import main; main()"
-    words = [sys.executable, "-c", code, "study", "run", str(study), str(out), "--jobs", str(jobs), "-q"]
+    words = [
+        sys.executable,
+        "-c",
+        code,
+        "study",
+        "run",
+        str(study),
+        str(out),
+        "--jobs",
+        str(jobs),
+        "-q",
+        *more,
+    ]
     began = time.monotonic()
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     parent = psutil.Process(process.pid)
@@ -170,7 +183,8 @@ def document(rows: Sequence[dict[str, Any]]) -> str:
     )
     parts = [HOW, table(head, cells)]
     for row in rows:
-        one, two = row["runs"][0], row["runs"][-2]
+        measured = [run for run in row["runs"] if run["name"] == str(run["jobs"])]
+        one, two = measured[0], measured[-1]
         if one["jobs"] != two["jobs"]:
             parts.append(
                 f"{row['day']}, {row['pictures']} pictures: speed-up {one['seconds'] / two['seconds']:.2f}, "
@@ -206,6 +220,7 @@ def main(
             runs.append({"name": str(jobs), **run_once(study, aside / f"out-{jobs}", jobs)})
             if jobs != several[-1]:
                 shutil.rmtree(aside / f"out-{jobs}")
+        runs.append({"name": "scan", **run_once(study, aside / f"out-{several[-1]}", 1, "--dry-run")})
         runs.append({"name": "resumed", **run_once(study, aside / f"out-{several[-1]}", 1)})
     finally:
         shutil.rmtree(aside, ignore_errors=True)
