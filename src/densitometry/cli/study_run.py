@@ -91,13 +91,13 @@ def command(
 
     if send_images and cluster is None:
         raise click.UsageError("--send-images is for --cluster, which is not given")
-    found = read_study(study)
-    altered = check_held(found, reason)
-    recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
-    deviation = check_run(found, recipe, reason) | altered
     with closing(local_executor(jobs)) as here:
         if not (dry_run or cluster or out.exists()):
             here.prepare(_MEASURING)  # much is to be done: no worker need wait for the plan
+        found = read_study(study)
+        altered = check_held(found, reason)
+        recipe = load_recipe(_recipe_of(found, recipe_name), overrides)
+        deviation = check_run(found, recipe, reason) | altered
         plan = _plan(found, recipe, out, participants, sessions, overlay=not no_overlay, force=force)
         if dry_run:
             _show_plan(plan, as_json=as_json)
