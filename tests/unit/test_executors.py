@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from contextlib import closing
 from pathlib import Path
@@ -108,3 +109,22 @@ def test_one_process_serves_several_streams():
     with closing(LocalPool(1)) as pool:
         found = {process for _ in range(3) for _, process in pool.unordered(own_process, [0, 1])}
     assert len(found) == 1
+
+
+def loaded(name: str) -> bool:
+    return name in sys.modules
+
+
+def test_workers_are_prepared_before_there_is_work():
+    with closing(LocalPool(2)) as pool:
+        pool.prepare(("fractions",))
+        found = dict(pool.unordered(loaded, ["fractions"]))
+        assert found == {"fractions": True}
+    with closing(InProcess()) as here:
+        here.prepare(("a module that is not there",))
+
+
+def test_what_cannot_be_imported_ahead_is_told_by_the_work_itself():
+    with closing(LocalPool(2)) as pool:
+        pool.prepare(("a module that is not there",))
+        assert sorted(result for _, result in pool.unordered(square, [2, 3])) == [4, 9]
