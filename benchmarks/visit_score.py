@@ -71,6 +71,7 @@ def measure(shot: Shot, analysis: Analysis, n_follicles: int) -> Measured:
     found = sample(list(analysis.lines_px), seen)
     pairs, on_truth = pair_hairs(truth, found, max(TOLERANCE_PX, TOLERANCE_UM / shot.um_per_px))
     owner = np.append(shot.follicle, np.full(len(hairs) - len(shot.follicle), -1))
+    owner[owner >= n_follicles] = -1  # somebody else's
     under = np.full(len(found.per_curve), -1)
     if hairs and len(under):
         best = on_truth.argmax(axis=1)
@@ -84,7 +85,8 @@ def measure(shot: Shot, analysis: Analysis, n_follicles: int) -> Measured:
         length_um[k] >= REQUIRED_LENGTH_UM and hair["visible"] >= REQUIRED_VISIBLE
         for k, hair in enumerate(shot.truth["hairs"])
     ]
-    visible[shot.follicle[np.array(enough, bool)]] = True
+    seen_well = owner[: len(enough)][np.array(enough, bool)]
+    visible[seen_well[seen_well >= 0]] = True
     ids = analysis.hairs["hair_id"].to_numpy()
     return Measured(analysis, {int(i): int(f) for i, f in zip(ids, under, strict=True)}, traced, visible)
 
