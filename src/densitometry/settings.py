@@ -99,8 +99,8 @@ class TraceSettings:
     )
     shortest_bend_um: float = key(200.0, "smallest radius of curvature followed [µm]", low=30, high=2_000)
     usual_bend_um: float = key(
-        1700.0,
-        "radius [µm]; where a quarter of the lines bend more, hair is curly and bending costs less",
+        2000.0,
+        "radius [µm]; where lines within 3 mm bend more in the mean, hair is curly and bending costs less",
         low=100,
         high=100_000,
     )

@@ -7,13 +7,14 @@ All lengths here are pixels of the detection grid.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from densitometry.trace.curl import cell_of, price_shares
 
 Floats = NDArray[np.floating[Any]]
 
@@ -28,11 +29,6 @@ _TURNS = (0.0, -0.1, 0.1, -0.25, 0.25)
 _TURN_PRICE = 500.0
 _CHANGE_PRICE = 4000.0
 """Prices of curvature and of its change, both squared: small corrections are free, leaving a line is dear."""
-_LEAST_PRICE_SHARE = 0.06
-_CURL_PX = 10
-_CURL_EVIDENCE = 0.5
-_CURL_QUANTILE = 0.75
-"""Curl is the turn over so many pixels where a line is seen that well."""
 _AIMS = 4
 _AIM_RAD = 0.05
 _BENDS = 2
@@ -56,8 +52,7 @@ class FollowSettings:
         stop_evidence: a curve stops where the evidence ahead stays below this.
         max_gap_px: longest stretch without evidence that is passed straight on.
         max_turn_rad_per_px: bound on curvature.
-        usual_curl_rad_per_px: curvature a quarter of the lines may exceed; beyond it bending costs
-            less, by the square of the ratio.
+        usual_curl_rad_per_px: mean curvature of the lines near by beyond which bending costs less.
         min_length_px: shorter curves are dropped.
         min_new_px: least length along which a curve runs where no stronger curve ran before it.
         cover_px: least half width of the strip around a followed curve in which no parallel curve may start.
@@ -68,7 +63,7 @@ class FollowSettings:
     stop_evidence: float = 0.12
     max_gap_px: float = 4.0
     max_turn_rad_per_px: float = 0.04
-    usual_curl_rad_per_px: float = 8 / 1700
+    usual_curl_rad_per_px: float = 8 / 2000
     min_length_px: float = 12.0
     min_new_px: float = 10.0
     cover_px: float = 1.6
@@ -122,8 +117,7 @@ def _follow(
     stop: float,
     max_gap: float,
     max_turn: float,
-    turn_price: float,
-    change_price: float,
+    price_share: float,
     out: Floats,
 ) -> int:
     """Walk from (x, y) along theta; write x, y, evidence, theta; return the number of points written."""
@@ -132,7 +126,7 @@ def _follow(
         best, best_turn = -1.0, 0.0
         for share in _TURNS:
             option = max(-max_turn, min(max_turn, turn + share * max_turn))
-            price = turn_price * option**2 + change_price * (option - turn) ** 2
+            price = price_share * (_TURN_PRICE * option**2 + _CHANGE_PRICE * (option - turn) ** 2)
             if best >= 1.0 - price:  # even perfect evidence would not pay for it
                 continue
             value = _ahead(lifted, x, y, theta, option) - price
@@ -171,17 +165,17 @@ def _follow(
 
 
 @njit(cache=True)
-def _aim(lifted: Floats, x: float, y: float, theta: float, turn_price: float) -> tuple[float, float]:
+def _aim(lifted: Floats, x: float, y: float, theta: float, price_share: float) -> tuple[float, float]:
     """Direction and curvature of the arc through a seed that sees most evidence on both sides."""
     best, aimed, bent = -1.0, theta, 0.0
     for j in range(-_AIMS, _AIMS + 1):
         option = theta + j * _AIM_RAD
         for i in range(-_BENDS, _BENDS + 1):
             turn = i * _BEND_RAD_PER_PX
-            if best >= 2.0 - 2 * turn_price * turn**2:
+            if best >= 2.0 - 2 * price_share * _TURN_PRICE * turn**2:
                 continue
             value = _ahead(lifted, x, y, option, turn) + _ahead(lifted, x, y, option + math.pi, -turn)
-            value -= 2 * turn_price * turn**2
+            value -= 2 * price_share * _TURN_PRICE * turn**2
             if value > best + 1e-6:
                 best, aimed, bent = value, option, turn
     return aimed, bent
@@ -254,11 +248,10 @@ def _follow_all(
     lifted: Floats,
     half_width: Floats,
     seeds: Floats,
+    price_shares: Floats,
     stop: float,
     max_gap: float,
     max_turn: float,
-    turn_price: float,
-    change_price: float,
     min_length: float,
     min_new: float,
     cover_px: float,
@@ -273,11 +266,10 @@ def _follow_all(
         x, y, theta = seeds[s, 0], seeds[s, 1], seeds[s, 2]
         if _is_covered(visited, x, y, theta):
             continue
-        theta, turn = _aim(lifted, x, y, theta, turn_price)
-        nf = _follow(lifted, x, y, theta, turn, stop, max_gap, max_turn, turn_price, change_price, forward)
-        nb = _follow(
-            lifted, x, y, theta + math.pi, -turn, stop, max_gap, max_turn, turn_price, change_price, backward
-        )
+        share = price_shares[s]
+        theta, turn = _aim(lifted, x, y, theta, share)
+        nf = _follow(lifted, x, y, theta, turn, stop, max_gap, max_turn, share, forward)
+        nb = _follow(lifted, x, y, theta + math.pi, -turn, stop, max_gap, max_turn, share, backward)
         n = nf + nb + 1
         line = np.zeros((n, 5))
         for i in range(nb):
@@ -311,20 +303,6 @@ def _follow_all(
     return pool, np.array(sizes, np.int64)
 
 
-def curl_of(curves: Sequence[Floats]) -> float:
-    """Curvature [rad/px] that a quarter of a picture's clearly seen lines exceeds; 0 without lines."""
-    found = []
-    for curve in curves:
-        theta = np.unwrap(curve[:, 3])
-        if len(theta) <= 2 * _CURL_PX:
-            continue
-        bend = np.abs(theta[_CURL_PX:] - theta[:-_CURL_PX]) / _CURL_PX
-        middle = curve[_CURL_PX // 2 : _CURL_PX // 2 + len(bend)]
-        found.append(bend[(middle[:, 4] > 0) & (middle[:, 2] > _CURL_EVIDENCE)])
-    bends = np.concatenate(found) if found else np.zeros(0)
-    return float(np.quantile(bends, _CURL_QUANTILE)) if len(bends) else 0.0
-
-
 def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSettings) -> list[Floats]:
     """Follow every centre line of the lifted maps once; where hair curls, with lower prices of bending.
 
@@ -344,26 +322,23 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
     # the middle of a strong line is the safest start: order by evidence seen along the line, then by place
     strength = np.round(seeds[:, 3], 2)
     seeds = seeds[np.lexsort((seeds[:, 0], seeds[:, 1], -strength))]
-    curves = _followed(maps, half_width, seeds, settings, 1.0)
-    curl = curl_of(curves)
-    if curl <= settings.usual_curl_rad_per_px:
-        return curves
-    share = max(_LEAST_PRICE_SHARE, (settings.usual_curl_rad_per_px / curl) ** 2)
-    return _followed(maps, half_width, seeds, settings, share)
+    curves = _followed(maps, half_width, seeds, np.ones(len(seeds)), settings)
+    shares = price_shares(curves, lifted.shape[1:], settings.usual_curl_rad_per_px)
+    own = shares[cell_of(seeds[:, 0], seeds[:, 1])]
+    return curves if own.min() == 1.0 else _followed(maps, half_width, seeds, own, settings)
 
 
 def _followed(
-    maps: Floats, half_width: Floats, seeds: Floats, settings: FollowSettings, price_share: float
+    maps: Floats, half_width: Floats, seeds: Floats, price_shares: Floats, settings: FollowSettings
 ) -> list[Floats]:
     pool, sizes = _follow_all(
         maps,
         half_width,
         seeds,
+        price_shares,
         settings.stop_evidence,
         settings.max_gap_px,
         settings.max_turn_rad_per_px,
-        price_share * _TURN_PRICE,
-        price_share * _CHANGE_PRICE,
         settings.min_length_px,
         settings.min_new_px,
         settings.cover_px,

@@ -29,7 +29,9 @@ people put them; with this share 15 and 78 µm. 0.6: 8 and 63 µm, but shafts th
 _SHAFT_PX = 4
 """The shaft begins where so many points in a row are dark."""
 _LEAST_PX, _MOST_PX, _MOST_SHARE = 4, 30, 0.5
+"""Less than 32 µm is a root that fades; more than 240 µm or half the hair is more than a shadow shows."""
 _SHORTEST_PX = 12
+"""Shorter pieces leave too little shaft to tell its darkness."""
 _ACROSS_PX = (-1.0, 0.0, 1.0)
 
 

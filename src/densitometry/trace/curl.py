@@ -1,0 +1,65 @@
+"""How much hair curls around a place, and what bending may cost there.
+
+One price of bending does not serve all hair: what keeps straight hair on its line at a crossing cuts curls to
+pieces. The curl is taken from lines that were followed, and only from those near by: a distant hair changes
+nothing. All lengths are pixels of the detection grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating[Any]]
+
+_CURL_PX = 10
+_CURL_EVIDENCE = 0.5
+"""Curl is the turn over so many points of a line that is seen that well."""
+_CELL_PX = 16
+_REACH_CELLS = 24
+"""Lines within about 390 px (3 mm) of a place tell its curl."""
+_LEAST_POINTS = 100
+_LEAST_SHARE = 0.06
+_STEPS_PER_RAD = 1e4
+"""Turns are summed as whole numbers: sums over windows are then exact, and truly local."""
+
+
+def price_shares(curves: Sequence[Floats], shape: tuple[int, int], usual_curl_rad_per_px: float) -> Floats:
+    """Share of the full price of bending in each cell of 16 px, 1 where hair does not curl more than usual.
+
+    The price stays the same in units of the curl: it falls with the square of the ratio.
+
+    Args:
+        curves: (N, 5) as `curves.follow_curves` returns them.
+        shape: height and width of the maps.
+        usual_curl_rad_per_px: mean curvature that is taken for straight hair.
+    """
+    cells = (shape[0] // _CELL_PX + 1, shape[1] // _CELL_PX + 1)
+    turn, points = np.zeros(cells), np.zeros(cells)
+    for curve in curves:
+        if len(curve) <= 2 * _CURL_PX:
+            continue
+        theta = np.unwrap(curve[:, 3])
+        steps = np.rint(np.abs(theta[_CURL_PX:] - theta[:-_CURL_PX]) / _CURL_PX * _STEPS_PER_RAD)
+        middle = curve[_CURL_PX // 2 : _CURL_PX // 2 + len(steps)]
+        clear = (middle[:, 4] > 0) & (middle[:, 2] > _CURL_EVIDENCE)
+        at = cell_of(middle[clear, 0], middle[clear, 1])
+        np.add.at(turn, at, steps[clear])
+        np.add.at(points, at, 1.0)
+    side = (2 * _REACH_CELLS + 1,) * 2
+    near, seen = (
+        cv2.boxFilter(plane, -1, side, normalize=False, borderType=cv2.BORDER_CONSTANT)
+        for plane in (turn, points)
+    )
+    curl = near / np.maximum(seen, 1.0) / _STEPS_PER_RAD
+    share = np.square(usual_curl_rad_per_px / np.maximum(curl, usual_curl_rad_per_px))
+    return np.where(seen < _LEAST_POINTS, 1.0, np.maximum(share, _LEAST_SHARE))
+
+
+def cell_of(x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Row and column of the cells that hold points."""
+    return np.asarray(y, np.int64) // _CELL_PX, np.asarray(x, np.int64) // _CELL_PX
