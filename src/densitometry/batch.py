@@ -110,6 +110,7 @@ def prepare_output(out: Path, inputs: Sequence[Input], recipe: Recipe, *, force:
 
 Record = Callable[[Job, Sequence[Mapping[str, Any]]], None]
 Source = Callable[[Job, Sequence[Input]], Generator["Outcome", None, None]]
+Lean = Callable[["Outcome"], "Outcome"]
 
 
 def record_rows(job: Job, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -125,6 +126,7 @@ def run(
     finished: Callable[[Outcome], None],
     record: Record = record_rows,
     source: Source | None = None,
+    lean: Lean | None = None,
 ) -> list[Outcome]:
     """Measure `inputs` into `job.out` and merge what came of them into its images.tsv.
 
@@ -135,6 +137,7 @@ def run(
         finished: called with each outcome as it arrives, in any order.
         record: writes the rows of `schema.IMAGES` into the output folder.
         source: measures; None takes `workers` processes of this machine.
+        lean: what is kept of an outcome once `finished` has seen it; None for all.
 
     Returns:
         One outcome an input, in the order of `inputs`. Interrupted, the pictures that were finished
@@ -147,8 +150,8 @@ def run(
     try:
         with contextlib.closing((source or _by_processes(workers))(job, inputs)) as stream:
             for outcome in stream:
-                outcomes[outcome.picture] = outcome
                 finished(outcome)
+                outcomes[outcome.picture] = lean(outcome) if lean else outcome
                 if outcome.error is not None and outcome.error[0] == OutputError.code:
                     _probe(job.out)
     finally:
@@ -156,7 +159,7 @@ def run(
         for item in inputs:
             written = None if item.name in outcomes else written_outcome(job, item)
             if written is not None:
-                outcomes[item.name] = written
+                outcomes[item.name] = lean(written) if lean else written
         if outcomes:
             record(job, [row_of(job, outcomes[item.name]) for item in inputs if item.name in outcomes])
         with contextlib.suppress(OSError):

@@ -24,7 +24,7 @@ from densitometry.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from densitometry.batch import Job, Outcome, Record, Source
+    from densitometry.batch import Job, Lean, Outcome, Record, Source
     from densitometry.inputs import Input
 
 _MAX_TABLE_ROWS = 40
@@ -95,6 +95,7 @@ def measure(
     quiet: bool,
     record: Record | None = None,
     source: Source | None = None,
+    lean: Lean | None = None,
 ) -> list[Outcome]:
     """Run the pictures with a progress bar on a terminal, and say on stderr what failed."""
     from densitometry import batch
@@ -111,7 +112,7 @@ def measure(
 
     record = record or batch.record_rows
     if quiet or len(inputs) <= 1 or not sys.stderr.isatty():
-        return batch.run(job, inputs, jobs, report, record, source)
+        return batch.run(job, inputs, jobs, report, record, source, lean)
     started = time.monotonic()
     with click.progressbar(
         length=len(inputs), label="measuring", file=sys.stderr, show_pos=True, item_show_func=_rate
@@ -123,7 +124,7 @@ def measure(
             report(outcome)
             bar.update(1, (bar.pos + 1) / max(time.monotonic() - started, _SHORTEST_S))
 
-        return batch.run(job, inputs, jobs, advance, record, source)
+        return batch.run(job, inputs, jobs, advance, record, source, lean)
 
 
 def _rate(per_second: Any) -> str:

@@ -179,6 +179,7 @@ def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables
     """Measure what is to measure and write the tables; they are None where they are left to a later run."""
     from densitometry import batch
     from densitometry.remote import outcomes_from
+    from densitometry.study.lean import lean_outcome
     from densitometry.study.run import record_images, write_tables
 
     outcomes: list[Outcome] = []
@@ -195,6 +196,7 @@ def _measure_and_follow(plan: Plan, where: Where) -> tuple[list[Outcome], Tables
                 quiet=where.quiet,
                 record=record,
                 source=source,
+                lean=lean_outcome,
             )
         elif where.measure_only:
             record_images(plan, plan.job, [])

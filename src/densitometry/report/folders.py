@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,15 +41,19 @@ def whole_folder(target: Path, owned_names: frozenset[str]) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def write_whole_file(target: Path, content: str | bytes) -> None:
-    """Write a file that is replaced in one step; text as UTF-8 with line feeds.
+def write_whole_file(target: Path, content: str | bytes | Iterable[str]) -> None:
+    """Write a file that is replaced in one step; text as UTF-8 with line feeds, pieces of it as they come.
 
     Raises:
         OutputError: if it cannot be written.
     """
     partial = target.with_name(f"{PARTIAL_PREFIX}{target.name}-{os.getpid()}")
     try:
-        partial.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+        pieces = [content] if isinstance(content, (str, bytes)) else content
+        with partial.open("wb") as stream:
+            stream.writelines(
+                piece if isinstance(piece, bytes) else piece.encode("utf-8") for piece in pieces
+            )
         partial.replace(target)
     except OSError as error:
         raise not_writable(target, error) from error

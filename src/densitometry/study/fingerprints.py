@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 from densitometry.report.folders import write_whole_file
@@ -45,39 +46,43 @@ def print_of_file(
     status = path.stat()
     before = (known or {}).get((place, name))
     if before and (before.size, before.mtime_ns) == (status.st_size, status.st_mtime_ns):
-        return Print(subject, place, name, before.sha256, status.st_size, status.st_mtime_ns)
+        return before if before.subject == subject else replace(before, subject=subject)
     return Print(subject, place, name, file_digest(path), status.st_size, status.st_mtime_ns)
 
 
 def by_subject(prints: Iterable[Print]) -> dict[str, str]:
     """Return one digest a subject: what a line of the log says."""
-    lines: dict[str, list[str]] = {}
-    for item in prints:
-        lines.setdefault(item.subject, []).append(f"{item.place}\t{item.name}\t{item.sha256}\n")
-    return {subject: digest_of("".join(sorted(own)).encode()) for subject, own in sorted(lines.items())}
+    whose = groupby(sorted(prints, key=lambda item: item.subject), key=lambda item: item.subject)
+    return {
+        subject: digest_of("".join(sorted(f"{p.place}\t{p.name}\t{p.sha256}\n" for p in own)).encode())
+        for subject, own in whose
+    }
 
 
 def write_prints(path: Path, prints: Iterable[Print]) -> None:
     """Write the table that names each file."""
-    lines = ["\t".join(_COLUMNS)]
-    lines += [
-        "\t".join((p.subject, p.place, p.name, str(p.size), str(p.mtime_ns), p.sha256))
-        for p in sorted(prints, key=lambda item: (item.place, item.name))
-    ]
-    write_whole_file(path, "\n".join(lines) + "\n")
+    write_whole_file(path, _lines(sorted(prints, key=lambda item: (item.place, item.name))))
+
+
+def _lines(prints: Iterable[Print]) -> Iterator[str]:
+    yield "\t".join(_COLUMNS) + "\n"
+    for p in prints:
+        yield "\t".join((p.subject, p.place, p.name, str(p.size), str(p.mtime_ns), p.sha256)) + "\n"
 
 
 def read_prints(path: Path) -> list[Print]:
     """Return the table; a row that cannot be read is left out, and its subject's digest then differs."""
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8")), delimiter="\t"))[1:]
-    except (OSError, ValueError):
+        with path.open(encoding="utf-8", newline="") as stream:
+            rows = csv.reader(stream, delimiter="\t")
+            next(rows, None)
+            return [
+                Print(sys.intern(row[0]), sys.intern(row[1]), row[2], row[5], int(row[3]), int(row[4]))
+                for row in rows
+                if len(row) == len(_COLUMNS) and row[3].isdigit() and row[4].isdigit()
+            ]
+    except (OSError, ValueError, csv.Error):
         return []
-    return [
-        Print(row[0], row[1], row[2], row[5], int(row[3]), int(row[4]))
-        for row in rows
-        if len(row) == len(_COLUMNS) and row[3].isdigit() and row[4].isdigit()
-    ]
 
 
 def table_findings(path: Path, recorded: Mapping[str, str], keys: Keys) -> list[Finding]:

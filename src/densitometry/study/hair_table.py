@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,7 @@ def write_hair_table(out: Path, people: Mapping[str, Sequence[Picture]], *, parq
         _write_parquet(out, people)
         (out / CSV_NAME).unlink(missing_ok=True)
         return
-    lines = [",".join(column_names(STUDY_HAIRS))]
-    for pictures in people.values():
-        for picture in pictures:
-            lines += _csv_lines(out, picture)
-    write_whole_file(out / CSV_NAME, "\n".join(lines) + "\n")
+    write_whole_file(out / CSV_NAME, _csv_lines(out, people))
     if (out / PARQUET_NAME).is_dir():
         shutil.rmtree(out / PARQUET_NAME)
 
@@ -61,13 +57,21 @@ def entities_of(picture: Picture) -> dict[str, Any]:
     return {column.name: getattr(picture, column.name) for column in ENTITY_COLUMNS}
 
 
-def _csv_lines(out: Path, picture: Picture) -> Iterable[str]:
-    """Return the rows of a picture's own table, each behind the picture's entities."""
+def _csv_lines(out: Path, people: Mapping[str, Sequence[Picture]]) -> Iterator[str]:
+    """Yield the whole table, picture by picture."""
+    yield ",".join(column_names(STUDY_HAIRS)) + "\n"
+    for pictures in people.values():
+        for picture in pictures:
+            yield from _csv_lines_of(out, picture)
+
+
+def _csv_lines_of(out: Path, picture: Picture) -> Iterator[str]:
+    """Yield the rows of a picture's own table, each behind the picture's entities."""
     head, *rows = _read(out / picture.folder / results.HAIRS_NAME).splitlines()
     if head.split(",") != column_names(HAIRS):
         raise _unusable(out / picture.folder, f"{results.HAIRS_NAME} has other columns")
     prefix = ",".join(str(value) for value in entities_of(picture).values())
-    return (f"{prefix},{row}" for row in rows)
+    yield from (f"{prefix},{row}\n" for row in rows)
 
 
 def _read(path: Path) -> str:

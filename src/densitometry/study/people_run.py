@@ -10,6 +10,7 @@ from densitometry.errors import ResourcesError
 from densitometry.executors import Executor, Lost
 from densitometry.study import followed
 from densitometry.study.apart import unordered_apart
+from densitometry.study.lean import FOLLOWED_KEYS, lean_rows
 from densitometry.study.person_task import (
     Failure,
     Groups,
@@ -22,9 +23,6 @@ from densitometry.study.person_task import (
 )
 from densitometry.study.plan import Plan
 from densitometry.study.seen import MEASURED, Seen
-
-_FOLLOWED_KEYS = ("scale", "psf_um", "image")
-"""What following needs of a summary besides the hairs."""
 
 Advance = Callable[[int, int], None]
 T = TypeVar("T")
@@ -126,7 +124,7 @@ def _tasks(plan: Plan, seen: Mapping[str, Sequence[Seen]]) -> Iterable[PersonTas
 
 def _followed_part(item: Seen) -> Seen:
     """Return a picture with what following needs: tasks that travel are small."""
-    summary = None if item.summary is None else {key: item.summary[key] for key in _FOLLOWED_KEYS}
+    summary = None if item.summary is None else {key: item.summary[key] for key in FOLLOWED_KEYS}
     return replace(item, summary=summary, picture=replace(item.picture, sidecar={}))
 
 
@@ -140,20 +138,24 @@ def _rows(
         if known is None:
             todo.append(task)
         else:
-            rows[label] = known
+            rows[label] = _lean(known)
     again = []
     for number, (task, found) in enumerate(_each(executor, apart, follow_person, todo), 1):
         if isinstance(found, Lost):
             again.append(replace(task, failure=_lost(task)))
         else:
-            rows[task.person.label] = found
+            rows[task.person.label] = _lean(found)
         if advance is not None:
             advance(number, len(todo))
     for task, found in _each(executor, apart, follow_person, again):
         if isinstance(found, Lost):
             raise _no_memory(f"sub-{task.person.label} could not be followed")
-        rows[task.person.label] = found
+        rows[task.person.label] = _lean(found)
     return rows
+
+
+def _lean(rows: PersonRows) -> PersonRows:
+    return replace(rows, changes=lean_rows(rows.changes), growth=lean_rows(rows.growth))
 
 
 def _each(

@@ -15,6 +15,7 @@ from densitometry.inputs import Input
 from densitometry.report import results
 from densitometry.study.check import file_digest
 from densitometry.study.entities import Picture, Study
+from densitometry.study.lean import lean_outcome
 from densitometry.study.names import WHOLE_HEAD
 from densitometry.study.problems import Problem
 from densitometry.study.scope import first_reason, without_picture
@@ -94,7 +95,7 @@ def plan_run(
             continue
         pictures[name] = picture
         if isinstance(found, Outcome):
-            done[name] = found
+            done[name] = lean_outcome(found)
         elif isinstance(found, Input):
             todo.append(found)
         else:
