@@ -86,6 +86,7 @@ def _links_table(groups: Sequence[tuple[str, list[Row]]]) -> str:
     body = []
     for name, rows in groups:
         grid = [r["grid_um"] for r in rows if r.get("grid_um") is not None]
+        spent = [r["cpu_seconds"] for r in rows if r.get("cpu_seconds") is not None]
         known = [r for r in rows if r.get("visible_both") is not None and not KINDS[r["kind"]].person]
         body.append(
             (
@@ -98,7 +99,7 @@ def _links_table(groups: Sequence[tuple[str, list[Row]]]) -> str:
                 _ratio(known, "traced_both_right", "traced_both"),
                 _changed(known, "lost"),
                 _changed(known, "gained"),
-                f"{np.median([r['cpu_seconds'] for r in rows]):.2f}",
+                f"{np.median(spent):.2f}" if spent else NOTHING,
             )
         )
     return table(head, body)

@@ -22,6 +22,7 @@ import cv2
 
 from benchmarks import real_visits, second_visits, visit_report
 from benchmarks.environment import source_digest
+from benchmarks.strangers import compare_strangers
 from benchmarks.visit_pairs import FIRST_TEST_SEED, KINDS, SETTINGS, make_pair
 from benchmarks.visit_score import analyze, measure, score_pair
 
@@ -68,6 +69,11 @@ DECIMALS = 4
     metavar="FOLDER",
     help="Frames outside the repository (NAME.jpg, NAME.json with um_per_px) instead of rendered pairs.",
 )
+@click.option(
+    "--strangers",
+    is_flag=True,
+    help="Compare people with others instead, everybody with the next three; --pairs is the comparisons.",
+)
 @click.option("--tables", is_flag=True, help="Measure nothing; print what the rows say.")
 @click.option("--document", is_flag=True, help="Write the tables into docs/follow-accuracy.md, too.")
 def main(
@@ -80,6 +86,7 @@ def main(
     jobs: int,
     results: Path,
     real: Path | None,
+    strangers: bool,
     tables: bool,
     document: bool,
 ) -> None:
@@ -88,6 +95,9 @@ def main(
     if not tables:
         if real is not None:
             found: Iterable[dict[str, Any]] = real_visits.measure_folder(real, pairs, jobs)
+        elif strangers:
+            setting = second_visits.SETTING if renderer == "second" else setting
+            found = compare_strangers(setting, pairs, first_seed, jobs)
         else:
             chosen = kinds or (tuple(KINDS) if renderer == "first" else second_visits.SUPPORTED)
             if renderer == "second":

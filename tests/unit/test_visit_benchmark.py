@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import second_visits, visit_report
+from benchmarks import second_visits, strangers, visit_report
 from benchmarks.visit_pairs import KINDS, SETTINGS, make_pair
 from benchmarks.visits import key_of, measure_pair, read_rows, write_rows
 
@@ -41,6 +41,14 @@ def test_the_second_renderer_shows_the_same_scalp_twice(monkeypatch: pytest.Monk
     assert (pair.visits[0][0].rgb != pair.visits[1][0].rgb).any()
     with pytest.raises(ValueError, match="second renderer has no pairs of kind 'days'"):
         second_visits.make_pair(KINDS["days"], 3)
+
+
+def test_strangers_are_compared_with_the_next_three() -> None:
+    rows = list(strangers.compare_strangers("small", 12, 3, 2))
+    assert len(rows) == 12
+    assert not any(row["registered"] for row in rows)
+    assert len({key_of(row) for row in rows}) == 12
+    assert "| other, small" in visit_report.document(rows)
 
 
 def test_rows_are_replaced_by_their_key_and_make_tables(tmp_path: Path) -> None:
