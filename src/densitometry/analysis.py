@@ -126,7 +126,8 @@ def _trace(image: ScaledImage, recipe: Recipe) -> TraceResult:
     """Hand the picture to tracing, which knows pixels only; thin drawn lines are filled in."""
     thin = _thin_part(image.masked, image.pixel_size.to_px(recipe.trace.bridged_mark_um))
     pixels = fill_masked(image.pixels, image.masked)
-    return trace_hairs(pixels, image.valid | thin, trace_options(recipe.trace, image.pixel_size))
+    options = trace_options(recipe.trace, image.pixel_size)
+    return trace_hairs(pixels, image.valid | thin, options, thin)
 
 
 def _thin_part(masked: BoolArray, width_px: float) -> BoolArray:

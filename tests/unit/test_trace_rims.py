@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.rims import drop_rims
+from densitometry.trace.rims import drop_bridged, drop_rims
 from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
@@ -39,3 +39,11 @@ def test_the_edge_of_the_picture_hides_nothing() -> None:
     along = hair(np.linspace(20, 90, 71), np.full(71, 2.0))
     assert drop_rims([along], np.ones((SIZE, SIZE), bool)) == [along]
     assert drop_rims([], ROUND) == []
+
+
+def test_a_drawn_line_is_no_hair_but_one_that_passes_below_is() -> None:
+    drawn = hair(np.linspace(20, 90, 71), np.full(71, 40.0))
+    below = hair(np.full(71, 50.0), np.linspace(10, 80, 71))
+    bridged = np.abs(Y - 40) < 3
+    assert drop_bridged([drawn, below], bridged) == [below]
+    assert drop_bridged([drawn, below], np.zeros_like(bridged)) == [drawn, below]

@@ -19,7 +19,7 @@ from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import log_contrast, srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
-from densitometry.trace.rims import drop_rims
+from densitometry.trace.rims import drop_bridged, drop_rims
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.shadows import leave_shadows
 from densitometry.trace.width import STATIONS_ALIKE, WidthProfile, WidthSettings, measure_widths
@@ -56,6 +56,12 @@ def to_grid(pixels: NDArray[Any], grid_px: float) -> tuple[NDArray[Any], tuple[f
     size = (max(2, round(w / grid_px)), max(2, round(h / grid_px)))
     how = cv2.INTER_AREA if grid_px > 1 else cv2.INTER_LINEAR
     return cv2.resize(pixels, size, interpolation=how), (size[0] / w, size[1] / h)
+
+
+def _mask_to_grid(mask: NDArray[np.bool_], grid: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(
+        cv2.resize(mask.astype(np.uint8), grid.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0, np.bool_
+    )
 
 
 def local_contrast(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Floats:
@@ -129,21 +135,29 @@ def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: 
     )
 
 
-def trace_hairs(pixels: NDArray[Any], valid: NDArray[np.bool_], options: TraceOptions) -> TraceResult:
+def trace_hairs(
+    pixels: NDArray[Any],
+    valid: NDArray[np.bool_],
+    options: TraceOptions,
+    bridged: NDArray[np.bool_] | None = None,
+) -> TraceResult:
     """Trace every hair of a picture.
 
     Args:
         pixels: (H, W, 3) uint8 or uint16 sRGB codes; drawn marks filled in.
         valid: (H, W) bool, the field that may hold hair; drawn marks that were filled in are part of it.
         options: settings in pixels.
+        bridged: (H, W) bool, the drawn marks that were filled in; None where there are none.
 
     Returns:
         All hairs, ordered by their first point.
     """
     grid, factor = to_grid(pixels, options.grid_px)
-    grid_valid = cv2.resize(valid.astype(np.uint8), grid.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    grid_valid = _mask_to_grid(valid, grid)
     contrast = local_contrast(grid, grid_valid)
     segments = find_segments(find_evidence(contrast, options.detector), contrast, grid_valid, options)
+    if bridged is not None and bridged.any():
+        segments = drop_bridged(segments, _mask_to_grid(bridged, grid))
     scale = np.array(factor)
     lines = [(s.points + 0.5) / scale - 0.5 for s in segments]
     halves = [s.half_width * options.grid_px for s in segments]
