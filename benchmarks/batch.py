@@ -215,6 +215,7 @@ def main(
     try:
         study = aside / "study"
         write_study(study, pictures, size_px)
+        os.sync()  # a study lies on the disk before it is measured
         runs = []
         for jobs in several:
             runs.append({"name": str(jobs), **run_once(study, aside / f"out-{jobs}", jobs)})

@@ -230,15 +230,25 @@ class Study:
     pictures: tuple[Picture, ...]
     tables: Mapping[str, TableForm] = field(default_factory=dict, hash=False)
     problems: tuple[Problem, ...] = ()
+    _participants: Mapping[str, Participant] = field(init=False, repr=False, compare=False)
+    _pictures: Mapping[str, tuple[Picture, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index people and pictures: thousands are looked up one by one."""
+        people: dict[str, Participant] = {}
+        for person in self.participants:
+            people.setdefault(person.label, person)
+        pictures: dict[str, list[Picture]] = {}
+        for picture in self.pictures:
+            pictures.setdefault(picture.participant, []).append(picture)
+        object.__setattr__(self, "_participants", people)
+        object.__setattr__(self, "_pictures", {label: tuple(own) for label, own in pictures.items()})
 
     def participant(self, label: str) -> Participant | None:
         """Return the participant of this label."""
-        return next((item for item in self.participants if item.label == label), None)
+        return self._participants.get(label)
 
     def pictures_of(self, participant: str, session: str | None = None) -> tuple[Picture, ...]:
         """Return the pictures of a participant, or of one visit."""
-        return tuple(
-            item
-            for item in self.pictures
-            if item.participant == participant and session in (None, item.session)
-        )
+        own = self._pictures.get(participant, ())
+        return own if session is None else tuple(item for item in own if item.session == session)
