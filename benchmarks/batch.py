@@ -2,7 +2,8 @@
 
 `python -m benchmarks.batch` measures 400 pictures of 2 MP, `--pictures 5000 --size-px 200 160 --jobs 2` many
 small ones; each adds a row to the results file, and `--document` writes what all rows say into
-docs/batch-figures.md. Wall times mean something on a machine that does nothing else.
+docs/batch-figures.md. `--starts 5` only starts the run so many times and waits for its first result. Wall
+times mean something on a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -93,8 +94,7 @@ def _told(png: bytes, words: str) -> bytes:
     return png[:PNG_HEAD_BYTES] + chunk + png[PNG_HEAD_BYTES:]
 
 
-def run_once(study: Path, out: Path, jobs: int, *more: str) -> dict[str, Any]:
-    """Run the study; return seconds, processor seconds, memory, and when the first result was there."""
+def _start(study: Path, out: Path, jobs: int, *more: str) -> subprocess.Popen[bytes]:
     code = "from densitometry.cli import main; main()"
     words = [
         sys.executable,
@@ -109,8 +109,39 @@ def run_once(study: Path, out: Path, jobs: int, *more: str) -> dict[str, Any]:
         "-q",
         *more,
     ]
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL)
+
+
+def _has_result(out: Path) -> bool:
+    return next(out.glob("sub-*/ses-*/sub-*/summary.json"), None) is not None
+
+
+def first_result_s(study: Path, out: Path, jobs: int) -> float:
+    """Start the run, stop it at its first result, and return when that was there.
+
+    Raises:
+        RuntimeError: the run ended without any.
+    """
     began = time.monotonic()
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    process = _start(study, out, jobs)
+    while not _has_result(out):
+        if process.poll() is not None:
+            msg = f"the run ended with {process.returncode} and no result"
+            raise RuntimeError(msg)
+        time.sleep(POLL_S)
+    seconds = time.monotonic() - began
+    members = [*psutil.Process(process.pid).children(recursive=True), process]
+    for member in members:
+        member.kill()
+    process.wait()
+    shutil.rmtree(out)
+    return seconds
+
+
+def run_once(study: Path, out: Path, jobs: int, *more: str) -> dict[str, Any]:
+    """Run the study; return seconds, processor seconds, memory, and when the first result was there."""
+    began = time.monotonic()
+    process = _start(study, out, jobs, *more)
     parent = psutil.Process(process.pid)
     first, worker_peak, parent_s = None, 0, 0.0
     spent: dict[int, float] = {}
@@ -124,7 +155,7 @@ def run_once(study: Path, out: Path, jobs: int, *more: str) -> dict[str, Any]:
                 worker_peak = max(worker_peak, member.memory_info().rss)
         except psutil.Error:
             continue
-        if first is None and next(out.glob("sub-*/ses-*/sub-*/summary.json"), None) is not None:
+        if first is None and _has_result(out):
             first = time.monotonic() - began
         time.sleep(POLL_S)
     seconds = time.monotonic() - began
@@ -162,6 +193,8 @@ def bound(alone: dict[str, Any], shared: dict[str, Any]) -> float:
 def document(rows: Sequence[dict[str, Any]]) -> str:
     """Return the tables as Markdown."""
     cells = []
+    started = [row for row in rows if "starts" in row]
+    rows = [row for row in rows if "runs" in row]
     for row in rows:
         for one in row["runs"]:
             quarters = ", ".join(f"{mb:.0f}" for mb in one["parent_mb_by_quarter"])
@@ -191,6 +224,15 @@ def document(rows: Sequence[dict[str, Any]]) -> str:
                 f"bound {bound(one, two):.2f} ({row['cores']} cores, other load {row['load']:.1f}, "
                 f"code {row['source']})."
             )
+    for row in started:
+        said = "; ".join(
+            f"{jobs} process{'es' * (int(jobs) > 1)}: {', '.join(f'{s:.1f}' for s in seconds)}"
+            for jobs, seconds in row["starts"].items()
+        )
+        parts.append(
+            f"{row['day']}, {row['pictures']} pictures: seconds to the first result by start, {said} "
+            f"({row['cores']} cores, other load {row['load']:.1f}, code {row['source']})."
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -198,6 +240,7 @@ def document(rows: Sequence[dict[str, Any]]) -> str:
 @click.option("--pictures", default=400, show_default=True, type=click.IntRange(VISITS))
 @click.option("--size-px", nargs=2, type=int, default=(1632, 1224), show_default=True)
 @click.option("--jobs", "several", multiple=True, type=int, default=(1, 2), show_default=True)
+@click.option("--starts", type=click.IntRange(0), default=0, help="Only wait for so many first results.")
 @click.option("--results", type=click.Path(path_type=Path, dir_okay=False), default=RESULTS)
 @click.option("--document", "written", is_flag=True, help="Keep the row, and write docs/batch-figures.md.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -205,6 +248,7 @@ def main(
     pictures: int,
     size_px: tuple[int, int],
     several: tuple[int, ...],
+    starts: int,
     results: Path,
     written: bool,
     as_json: bool,
@@ -216,20 +260,20 @@ def main(
         study = aside / "study"
         write_study(study, pictures, size_px)
         os.sync()  # a study lies on the disk before it is measured
-        runs = []
-        for jobs in several:
-            runs.append({"name": str(jobs), **run_once(study, aside / f"out-{jobs}", jobs)})
-            if jobs != several[-1]:
-                shutil.rmtree(aside / f"out-{jobs}")
-        runs.append({"name": "scan", **run_once(study, aside / f"out-{several[-1]}", 1, "--dry-run")})
-        runs.append({"name": "resumed", **run_once(study, aside / f"out-{several[-1]}", 1)})
+        if starts:
+            found = {
+                str(j): [first_result_s(study, aside / "out", j) for _ in range(starts)] for j in several
+            }
+            measured: dict[str, Any] = {"starts": found}
+        else:
+            measured = {"runs": _runs(study, aside, several)}
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     head = {"pictures": pictures, "size_px": size_px, "day": date.today().isoformat(), "load": load}
-    row = {**head, "cores": os.cpu_count(), "source": source_digest(), "runs": runs}
+    row = {**head, "cores": os.cpu_count(), "source": source_digest(), **measured}
     if written:
         rows = [*_read(results, but=row), row]
-        rows.sort(key=lambda item: (item["pictures"], item["size_px"]))
+        rows.sort(key=_key)
         results.write_text("".join(json.dumps(item) + "\n" for item in rows), encoding="utf-8")
         if not DOCUMENT.exists():
             DOCUMENT.write_text(f"{INTRODUCTION}\n{START}\n{END}\n", encoding="utf-8")
@@ -237,14 +281,29 @@ def main(
     print(json.dumps(row, indent=2) if as_json else document([row]))
 
 
+def _runs(study: Path, aside: Path, several: Sequence[int]) -> list[dict[str, Any]]:
+    """Run the study with each number of processes, then look for what is left to do, then resume."""
+    runs = []
+    for jobs in several:
+        runs.append({"name": str(jobs), **run_once(study, aside / f"out-{jobs}", jobs)})
+        if jobs != several[-1]:
+            shutil.rmtree(aside / f"out-{jobs}")
+    out = aside / f"out-{several[-1]}"
+    runs.append({"name": "scan", **run_once(study, out, 1, "--dry-run")})
+    runs.append({"name": "resumed", **run_once(study, out, 1)})
+    return runs
+
+
 def _read(path: Path, but: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the rows kept before, but the one that the new row replaces."""
     if not path.exists():
         return []
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [
-        row for row in rows if (row["pictures"], tuple(row["size_px"])) != (but["pictures"], but["size_px"])
-    ]
+    return [row for row in rows if _key(row) != _key(but)]
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return (row["pictures"], tuple(row["size_px"]), "starts" in row)
 
 
 if __name__ == "__main__":
