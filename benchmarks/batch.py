@@ -214,7 +214,7 @@ def document(rows: Sequence[dict[str, Any]]) -> str:
         "worker [MB]",
         "first [s]",
     )
-    parts = [HOW, table(head, cells)]
+    parts = [HOW, table(head, cells)] if cells else [HOW]
     for row in rows:
         measured = [run for run in row["runs"] if run["name"] == str(run["jobs"])]
         one, two = measured[0], measured[-1]

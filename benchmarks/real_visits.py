@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import densitometry as dm
 from benchmarks.environment import source_digest
+from benchmarks.visit_score import judgement
 from densitometry import follow
 from densitometry.analysis import Analysis
 from densitometry.units import PixelSize
@@ -206,10 +207,7 @@ def _row(kind: str, name: str, found: follow.Comparison) -> dict[str, Any]:
         "name": name,
         "day": date.today().isoformat(),
         "source": source_digest(),
-        "registered": found.registration.ok,
-        "refusal": found.registration.reason_code or None,
-        "nats": found.registration.evidence.total if found.registration.evidence else None,
-        "verdict": found.verdict.verdict,
+        **judgement(found),
     }
     if found.change is not None:
         figure = found.change.figures["density_change_pct"]

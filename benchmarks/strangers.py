@@ -17,7 +17,7 @@ import cv2
 from benchmarks import second_visits
 from benchmarks.environment import source_digest
 from benchmarks.visit_pairs import KINDS, SETTINGS, make_pair
-from benchmarks.visit_score import analyze
+from benchmarks.visit_score import analyze, judgement
 from densitometry import follow
 
 KIND = KINDS["other"]
@@ -55,7 +55,6 @@ def _couple(job: tuple[str, int]) -> list[follow.Patch]:
 
 
 def _row(setting: str, seed: int, name: str, found: follow.Comparison) -> dict[str, Any]:
-    evidence = found.registration.evidence
     return {
         "kind": KIND.name,
         "setting": setting,
@@ -64,9 +63,5 @@ def _row(setting: str, seed: int, name: str, found: follow.Comparison) -> dict[s
         "name": name,
         "day": date.today().isoformat(),
         "source": source_digest(),
-        "registered": found.registration.ok,
-        "refusal": found.registration.reason_code or None,
-        "nats": None if evidence is None else evidence.total,
-        "verdict": found.verdict.verdict,
-        "cpu_seconds": None,
+        **judgement(found),
     }

@@ -99,16 +99,23 @@ def compare_timed(visits: Sequence[Sequence[Analysis]]) -> tuple[VisitChange, fl
     return found, time.perf_counter() - started, time.process_time() - used
 
 
-def score_pair(pair: VisitPair, visits: Sequence[Sequence[Measured]], days: float = 0.0) -> dict[str, Any]:
-    """Compare two analysed visits and return all findings as plain numbers; None where there is none."""
-    change, seconds, cpu_seconds = compare_timed([[m.analysis for m in visit] for visit in visits])
-    found = change.comparison
+def judgement(found: Comparison) -> dict[str, Any]:
+    """Return whether a comparison was accepted, on what evidence, and its verdict, as a row's fields."""
     evidence = found.registration.evidence
-    row: dict[str, Any] = {
+    return {
         "registered": found.registration.ok,
         "refusal": found.registration.reason_code or None,
         "nats": None if evidence is None else evidence.total,
         "verdict": found.verdict.verdict,
+    }
+
+
+def score_pair(pair: VisitPair, visits: Sequence[Sequence[Measured]], days: float = 0.0) -> dict[str, Any]:
+    """Compare two analysed visits and return all findings as plain numbers; None where there is none."""
+    change, seconds, cpu_seconds = compare_timed([[m.analysis for m in visit] for visit in visits])
+    found = change.comparison
+    row: dict[str, Any] = {
+        **judgement(found),
         "reason_code": found.verdict.reason_code,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,

@@ -80,6 +80,7 @@ class _Lane(Generic[T]):
 
     pool: ProcessPoolExecutor
     tasks: dict[Future[Any], _Task[T]] = field(default_factory=dict)
+    prepared: Future[None] | None = None
 
     @property
     def is_broken(self) -> bool:
@@ -122,11 +123,13 @@ class LocalPool:
         """Start the processes and have them import `modules` while this one reads what there is to do."""
         for lane in self._lanes:
             with _one_thread():
-                lane.pool.submit(_import_all, tuple(modules))
+                lane.prepared = lane.pool.submit(_import_all, tuple(modules))
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes; nobody waits for those that still prepare."""
         for lane in self._lanes:
+            if lane.prepared is not None and not lane.prepared.done():
+                _terminate(lane)
             lane.pool.shutdown(wait=True, cancel_futures=True)
 
     def _fill(self, call: Callable[[T], R], source: Iterator[T], again: deque[_Task[T]]) -> None:
@@ -142,9 +145,13 @@ class LocalPool:
     def _end(self) -> None:
         """Stop at once: nobody waits for what is under way any more."""
         for lane in self._lanes:
-            for process in list((lane.pool._processes or {}).values()):  # noqa: SLF001  no public way
-                process.terminate()
+            _terminate(lane)
             lane.tasks.clear()
+
+
+def _terminate(lane: _Lane[Any]) -> None:
+    for process in list((lane.pool._processes or {}).values()):  # noqa: SLF001  no public way
+        process.terminate()
 
 
 def _next_task(source: Iterator[T]) -> _Task[T] | None:

@@ -5,10 +5,13 @@ import signal
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
+from densitometry import executors
 from densitometry.errors import OutputError
 from densitometry.executors import IN_FLIGHT_PER_WORKER, InProcess, LocalPool, Lost
 
@@ -122,6 +125,22 @@ def test_workers_are_prepared_before_there_is_work():
         assert found == {"fractions": True}
     with closing(InProcess()) as here:
         here.prepare(("a module that is not there",))
+
+
+def dawdle(marks: str, modules: tuple[str, ...]) -> None:
+    (Path(marks) / str(os.getpid())).touch()
+    time.sleep(600)
+
+
+def test_nobody_waits_for_workers_that_only_prepare(tmp_path, monkeypatch):
+    monkeypatch.setattr(executors, "_import_all", partial(dawdle, str(tmp_path)))
+    pool = LocalPool(1)
+    pool.prepare(())
+    while not any(tmp_path.iterdir()):
+        time.sleep(0.05)
+    pool.close()
+    [worker] = [int(path.name) for path in tmp_path.iterdir()]
+    assert not psutil.pid_exists(worker)
 
 
 def test_what_cannot_be_imported_ahead_is_told_by_the_work_itself():

@@ -169,8 +169,10 @@ def test_curly_hair_makes_bending_cheap() -> None:
 def test_far_curls_change_nothing() -> None:
     """No statistic of the whole picture: curls in one corner leave straight hair in the other as it was."""
     size = 640
-    lines = [((20.0, 30.0), (100.0, 60.0)), ((80.0, 20.0), (30.0, 110.0))]
+    lines = [((20.0, 30.0), (100.0, 60.0)), ((80.0, 20.0), (30.0, 110.0)), ((15.0, 45.0), (105.0, 52.0))]
     straight = draw_maps(lines, size=size)
+    # rough evidence: what cheap bending would follow
+    straight.lifted[:, :200, :200] *= np.random.default_rng(0).uniform(0.2, 1.0, (1, 200, 200))
     curls, _ = draw_arcs([(x + 480, y + 480, *rest) for x, y, *rest in CURLS], size=size)
     alone = follow_curves(straight.lifted, straight.half_width_px, FollowSettings())
     both = follow_curves(np.maximum(straight.lifted, curls), straight.half_width_px, FollowSettings())

@@ -15,13 +15,12 @@ FOLLOWED_KEYS = ("scale", "psf_um", "image")
 """What following needs of a summary besides the hairs."""
 _KEPT = frozenset(
     (
-        *("version", "quality", "area_cm2", "n_hairs"),
+        "quality",
         *FOLLOWED_KEYS,
         *column_names(IMAGES),
         *(name + end for name in VISIT_MEASURES for end in ("", "_low", "_high")),
     )
 )
-_KEPT_OF_QUALITY = ("verdict", "reasons")
 
 
 def lean_outcome(outcome: Outcome) -> Outcome:
@@ -30,7 +29,7 @@ def lean_outcome(outcome: Outcome) -> Outcome:
         return outcome
     summary = {name: value for name, value in outcome.summary.items() if name in _KEPT}
     if "quality" in summary:
-        summary["quality"] = {name: summary["quality"][name] for name in _KEPT_OF_QUALITY}
+        summary["quality"] = {"verdict": summary["quality"]["verdict"]}
     return replace(outcome, summary=with_shared_names(summary))
 
 

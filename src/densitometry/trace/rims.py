@@ -42,8 +42,6 @@ def drop_bridged(hairs: Sequence[Segment], bridged: NDArray[np.bool_]) -> list[S
         hairs: traced lines.
         bridged: (h, w) where drawn marks were filled in.
     """
-    if not bridged.any():
-        return list(hairs)
     return [hair for hair in hairs if _share_on(hair.points, bridged) <= _BRIDGED_SHARE]
 
 
