@@ -6,36 +6,123 @@ python training/export.py --net FOLDER/net.pt --out src/densitometry/trace/hairn
 from __future__ import annotations
 
 import argparse
+import copy
 from pathlib import Path
 
 import torch
-from network import HairNet
+from network import ConvBlock, HairNet
 from torch import Tensor, nn
 from torch.nn import functional
 
 from densitometry.trace.maps import ORIENTATIONS
 
+CELLS = 4
+"""8 µm cells in one 16 µm cell."""
 
-class Shipped(nn.Module):
-    """The network with its last steps: chances instead of logits, centre lines on the full grid."""
+
+class Merge(nn.Module):
+    """A 1×1 block over a coarser map beside a finer one, without ever laying them side by side.
+
+    The sum of two convolutions is the convolution of both; the coarser one is done before it is enlarged. It
+    gives the same numbers in two thirds of the network's time.
+    """
+
+    def __init__(self, block: ConvBlock, n_coarse: int) -> None:
+        super().__init__()
+        norm = block.norm
+        scale = norm.weight / torch.sqrt(Tensor(norm.running_var) + norm.eps)
+        weight = block.conv.weight * scale[:, None, None, None]
+        self.coarse = nn.Conv2d(n_coarse, weight.shape[0], 1, bias=False)
+        self.fine = nn.Conv2d(weight.shape[1] - n_coarse, weight.shape[0], 1)
+        self.coarse.weight.data = weight[:, :n_coarse].detach().clone()
+        self.fine.weight.data = weight[:, n_coarse:].detach().clone()
+        self.fine.bias = nn.Parameter((norm.bias - Tensor(norm.running_mean) * scale).detach())
+
+    def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """Apply the block to the enlarged coarse map and the fine one."""
+        enlarged = functional.interpolate(self.coarse(coarse), scale_factor=2.0, mode="nearest")
+        return functional.relu(self.fine(fine) + enlarged)
+
+
+def turned(net: HairNet) -> HairNet:
+    """The network that says of a picture what `net` says of it turned by a quarter, turned back.
+
+    Every kernel is turned instead of the picture. Where a convolution halves the width, its centre moves from
+    the left one of two pixels to the right one.
+    """
+    other = copy.deepcopy(net)
+    for block in [module for module in other.modules() if isinstance(module, ConvBlock)]:
+        conv = block.conv
+        conv.weight.data = torch.rot90(conv.weight.data, -1, (2, 3)).contiguous()
+        if conv.stride == (2, 2):
+            reach = conv.kernel_size[0] // 2
+            conv.padding = (0, 0)
+            block.conv = nn.Sequential(nn.ZeroPad2d((reach - 1, reach + 1, reach, reach)), conv)
+    source, sign = list(range(net.head.out_channels)), torch.ones(net.head.out_channels)
+    for k in range(ORIENTATIONS):
+        for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            across = (k - ORIENTATIONS // 2) % ORIENTATIONS
+            source[CELLS * k + 2 * down + right] = CELLS * across + 2 * (1 - right) + down
+    x, y = CELLS * ORIENTATIONS + 2, CELLS * ORIENTATIONS + 3
+    source[x], source[y], sign[x] = y, x, -1.0
+    other.head.weight.data = net.head.weight.data[source] * sign[:, None, None, None]
+    other.head.bias = nn.Parameter(Tensor(net.head.bias).detach()[source] * sign)
+    return other
+
+
+class Reader(nn.Module):
+    """The network with its last steps: chances instead of logits, the bins of a place side by side."""
 
     def __init__(self, net: HairNet) -> None:
         super().__init__()
         self.net = net
+        blocks = [decoder[0] for decoder in (net.dec3, net.dec2, net.dec1)]
+        coarser = [net.enc4[1], net.dec3[1], net.dec2[1]]
+        self.merges = nn.ModuleList(
+            Merge(block, before.conv.out_channels) for block, before in zip(blocks, coarser, strict=True)
+        )
+        n = CELLS * ORIENTATIONS
+        # pixel shuffle order is bin by bin; a place's bins are stored together
+        order = [CELLS * k + cell for cell in range(CELLS) for k in range(ORIENTATIONS)]
+        self.centre = self._rows(net.head, order)
+        self.rest = self._rows(net.head, list(range(n, net.head.out_channels)))
+
+    @staticmethod
+    def _rows(head: nn.Conv2d, rows: list[int]) -> nn.Conv2d:
+        part = nn.Conv2d(head.in_channels, len(rows), 1)
+        part.weight.data = head.weight[rows].detach().clone()
+        part.bias = nn.Parameter(Tensor(head.bias)[rows].detach())
+        return part
 
     def forward(self, contrast: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (1, 3, h, w) to lifted (1, ORIENTATIONS, h, w) and half maps (1, 6, h / 2, w / 2)."""
-        out = self.net(contrast)
-        n = 4 * ORIENTATIONS
-        lifted = torch.sigmoid(functional.pixel_shuffle(out[:, :n], 2))
-        ends, direction, width, shaft = (
-            out[:, n : n + 2],
-            out[:, n + 2 : n + 4],
-            out[:, n + 4 : n + 5],
-            out[:, n + 5 :],
-        )
+        """Map (1, 3, h, w) to lifted (1, 4 * ORIENTATIONS, h/2, w/2) and half maps (1, 6, h/2, w/2)."""
+        net = self.net
+        a = net.enc1(net.stem(contrast))
+        b = net.enc2(a)
+        c = net.enc3(b)
+        d = net.enc4(c)
+        c = net.dec3[1:](self.merges[0](d, c))
+        b = net.dec2[1:](self.merges[1](c, b))
+        a = net.dec1[1:](self.merges[2](b, a))
+        rest = self.rest(a)
+        ends, direction, width, shaft = rest[:, :2], rest[:, 2:4], rest[:, 4:5], rest[:, 5:]
         width = torch.exp(torch.clamp(width, -2.0, 3.5))
-        return lifted, torch.cat([torch.sigmoid(ends), direction, width, torch.sigmoid(shaft)], 1)
+        half = torch.cat([torch.sigmoid(ends), direction, width, torch.sigmoid(shaft)], 1)
+        return torch.sigmoid(self.centre(a)), half
+
+
+class Shipped(nn.Module):
+    """The mean of what is said of a picture upright and turned by a quarter, centre lines cell by cell."""
+
+    def __init__(self, net: HairNet) -> None:
+        super().__init__()
+        self.upright, self.turned = Reader(net), Reader(turned(net))
+
+    def forward(self, contrast: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (1, 3, h, w) to lifted (1, h/2, w/2, 4 * ORIENTATIONS) and half maps (1, 6, h/2, w/2)."""
+        lifted, half = self.upright(contrast)
+        other_lifted, other_half = self.turned(contrast)
+        return ((lifted + other_lifted) * 0.5).permute(0, 2, 3, 1), (half + other_half) * 0.5
 
 
 def main() -> None:
@@ -48,9 +135,8 @@ def main() -> None:
     net = HairNet(saved["base"])
     net.load_state_dict(saved["net"])
     net.eval()
-    shipped = Shipped(net)
     torch.onnx.export(
-        shipped,
+        Shipped(net),
         (torch.zeros(1, 3, 256, 256),),
         str(args.out),
         input_names=["contrast"],
@@ -59,7 +145,7 @@ def main() -> None:
         dynamo=False,
         dynamic_axes={
             "contrast": {2: "height", 3: "width"},
-            "lifted": {2: "height", 3: "width"},
+            "lifted": {1: "half_height", 2: "half_width"},
             "half": {2: "half_height", 3: "half_width"},
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from densitometry.trace import network
+from densitometry.trace import network, workers
 
 
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +21,7 @@ def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(network, "TILE_PX", 320)
     contrast = np.random.default_rng(6).normal(0, 0.3, (96, 640, 3)).astype(np.float32)
     shared = network.network_maps(contrast)
-    monkeypatch.setattr(network, "_may_share_work", lambda: False)
+    monkeypatch.setattr(workers, "may_share_work", lambda: False)
     alone = network.network_maps(contrast)
     np.testing.assert_array_equal(shared.lifted, alone.lifted)
     np.testing.assert_array_equal(shared.root, alone.root)

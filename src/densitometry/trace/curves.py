@@ -15,6 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.curl import cell_of, price_shares
+from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
@@ -41,6 +42,8 @@ _MAX_POINTS = 3000
 _FULL_CIRCLE_RAD = 2 * math.pi
 """Whoever turned so far goes round a bubble."""
 _WIDEST_COVER_PX = 4.0
+_ROWS_TOGETHER = 256
+"""Rows in which one thread looks for seeds at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +184,12 @@ def _aim(lifted: Floats, x: float, y: float, theta: float, price_share: float) -
     return aimed, bent
 
 
-@njit(cache=True)
-def _seeds(lifted: Floats, least: float) -> Floats:
-    """Ridge points (x, y, theta, evidence): maxima across the dominant direction."""
+@njit(cache=True, nogil=True)
+def _seeds(lifted: Floats, least: float, first: int, last: int) -> Floats:
+    """Ridge points (x, y, theta, evidence) of some rows: maxima across the dominant direction."""
     h, w, bins = lifted.shape
     found = []
-    for y in range(1, h - 1):
+    for y in range(max(1, first), min(last, h - 1)):
         for x in range(1, w - 1):
             for k in range(bins):
                 value = lifted[y, x, k]
@@ -316,7 +319,7 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
     """
     maps = np.ascontiguousarray(lifted.transpose(1, 2, 0), dtype=np.float32)
     half_width = np.ascontiguousarray(half_width_px, dtype=np.float32)
-    seeds = _seeds(maps, settings.seed_evidence)
+    seeds = _all_seeds(maps, settings.seed_evidence)
     if not len(seeds):
         return []
     # the middle of a strong line is the safest start: order by evidence seen along the line, then by place
@@ -326,6 +329,17 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
     shares = price_shares(curves, lifted.shape[1:], settings.usual_curl_rad_per_px)
     own = shares[cell_of(seeds[:, 0], seeds[:, 1])]
     return curves if own.min() == 1.0 else _followed(maps, half_width, seeds, own, settings)
+
+
+def _all_seeds(maps: Floats, least: float) -> Floats:
+    found: dict[int, Floats] = {}
+
+    def find(first: int) -> None:
+        found[first] = _seeds(maps, least, first, first + _ROWS_TOGETHER)
+
+    starts = range(0, len(maps), _ROWS_TOGETHER)
+    do_all(find, starts)
+    return np.concatenate([found[first] for first in starts])
 
 
 def _followed(

@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.maps import EvidenceMaps
@@ -128,16 +129,22 @@ def _extend(curve: Floats, by: int) -> Floats:
     return np.vstack([beyond(curve[0], -1.0)[::-1], curve, beyond(curve[-1], 1.0)])
 
 
-def _peaks(ends: Floats, least: float) -> list[int]:
-    """Local maxima of the end evidence along a curve, at least 3 px apart."""
-    found: list[int] = []
-    for i in np.argsort(-ends, kind="stable"):
-        if ends[i] < least:
-            break
-        lo, hi = max(0, i - 2), i + 3
-        if ends[i] >= ends[lo:hi].max() and all(abs(int(i) - j) > 3 for j in found):
-            found.append(int(i))
-    return found
+@njit(cache=True)
+def _peaks(ends: Floats, least: float) -> NDArray[np.int64]:
+    """Local maxima of the end evidence along a curve, more than 3 px apart, the highest first."""
+    left = ends.copy()
+    found = np.empty(len(ends) // 4 + 1, np.int64)
+    n = 0
+    while True:
+        i = int(np.argmax(left))
+        if left[i] < least:
+            return found[:n]
+        if ends[i] >= ends[max(0, i - 2) : i + 3].max():
+            found[n] = i
+            n += 1
+            left[max(0, i - 3) : i + 4] = -1.0
+        else:
+            left[i] = -1.0
 
 
 def _leaves(new: Floats) -> list[int]:
@@ -218,79 +225,111 @@ def cut_curve(
     h, w = valid.shape
     px, py = np.clip(np.round(x).astype(int), 0, w - 1), np.clip(np.round(y).astype(int), 0, h - 1)
     outside = (valid[py, px] == 0) | (x < 1.5) | (y < 1.5) | (x > w - 2.5) | (y > h - 2.5)
-    places = sorted(
-        set(
-            _peaks(root, settings.end_peak)
-            + _peaks(tip, settings.end_peak)
-            + _leaves(line[:, 4])
-            + [reach, len(line) - 1 - reach]
+    places = np.unique(
+        np.concatenate(
+            [
+                _peaks(root, settings.end_peak),
+                _peaks(tip, settings.end_peak),
+                np.array([*_leaves(line[:, 4]), reach, len(line) - 1 - reach], np.int64),
+            ]
         )
     )
-    border = [bool(outside[max(0, i - 3) : i + 4].any()) for i in places]
-    m = len(places)
-    best = np.zeros(m + 1)
-    choice: list[tuple[int, bool] | None] = [None] * (m + 1)
-    pair: dict[tuple[int, int], tuple[float, float]] = {}
-    for b in range(1, m):
-        best[b + 1] = best[b]
-        for a in range(b):
-            length = places[b] - places[a]
-            own = fresh[places[b]] - fresh[places[a]]
-            needed = max(settings.min_new_px, settings.min_new_fraction * length)
-            if length < settings.min_length_px or own < needed:
-                continue
-            body = gain[places[b]] - gain[places[a]] - settings.price
-            turn = agree[places[b]] - agree[places[a]]
-            ends = []
-            for first, last, sign in ((root, tip, 1.0), (tip, root, -1.0)):
-                e0 = settings.cut_end_gain if border[a] else settings.end_gain * first[places[a]]
-                e1 = settings.cut_end_gain if border[b] else settings.end_gain * last[places[b]]
-                ends.append(body + sign * turn + e0 + e1)
-            pair[a, b] = (ends[0], ends[1])
-            total = max(ends)
-            if total >= settings.least_score and best[a + 1] + total > best[b + 1]:
-                best[b + 1] = best[a + 1] + total
-                choice[b + 1] = (a, ends[0] >= ends[1])
+    border = np.array([outside[max(0, i - 3) : i + 4].any() for i in places])
+    # what a root and what a tip would be worth at each place
+    root_worth, tip_worth = (
+        np.where(border, settings.cut_end_gain, settings.end_gain * evidence[places])
+        for evidence in (root, tip)
+    )
+    begins, scores = _best_cut(
+        places,
+        gain[places],
+        agree[places],
+        fresh[places],
+        root_worth,
+        tip_worth,
+        settings.price,
+        settings.least_score,
+        settings.min_length_px,
+        settings.min_new_px,
+        settings.min_new_fraction,
+    )
     either = np.maximum(root, tip)
     ends = [
         1.0 if cut else float(either[max(0, i - 2) : i + 3].max())
         for i, cut in zip(places, border, strict=True)
     ]
-    return _collect(line, maps, places, border, ends, choice, pair)
+    return _collect(line, maps, places, border, ends, begins, scores)
+
+
+@njit(cache=True)
+def _best_cut(
+    places: NDArray[np.int64],
+    gain: Floats,
+    agree: Floats,
+    fresh: Floats,
+    root_worth: Floats,
+    tip_worth: Floats,
+    price: float,
+    least_score: float,
+    min_length: float,
+    min_new: float,
+    min_new_fraction: float,
+) -> tuple[NDArray[np.int64], Floats]:
+    """Where the hair that ends at each place begins in the best cut up to there (-1: none ends there).
+
+    Second come its scores, root first and tip first.
+    """
+    m = len(places)
+    best = np.zeros(m + 1)
+    begins = np.full(m, -1)
+    scores = np.zeros((m, 2))
+    for b in range(1, m):
+        best[b + 1] = best[b]
+        for a in range(b):
+            length = places[b] - places[a]
+            if length < min_length or fresh[b] - fresh[a] < max(min_new, min_new_fraction * length):
+                continue
+            body, turn = gain[b] - gain[a] - price, agree[b] - agree[a]
+            forward = body + turn + root_worth[a] + tip_worth[b]
+            backward = body - turn + tip_worth[a] + root_worth[b]
+            total = max(forward, backward)
+            if total >= least_score and best[a + 1] + total > best[b + 1]:
+                best[b + 1] = best[a + 1] + total
+                begins[b] = a
+                scores[b, 0], scores[b, 1] = forward, backward
+    return begins, scores
 
 
 def _collect(
     line: Floats,
     maps: EvidenceMaps,
-    places: list[int],
-    border: list[bool],
+    places: NDArray[np.int64],
+    border: NDArray[np.bool_],
     ends: list[float],
-    choice: list[tuple[int, bool] | None],
-    pair: dict[tuple[int, int], tuple[float, float]],
+    begins: NDArray[np.int64],
+    scores: Floats,
 ) -> list[Segment]:
     hairs: list[Segment] = []
     b = len(places) - 1
     while b > 0:
-        picked = choice[b + 1]
-        if picked is None:
+        a = int(begins[b])
+        if a < 0:
             b -= 1
             continue
-        a, forward = picked
         part = line[places[a] : places[b] + 1]
-        if not forward:
-            part = part[::-1]
+        first, last = a, b
+        if scores[b, 0] < scores[b, 1]:
+            part, first, last = part[::-1], b, a
         hx, hy = (part[:, 0] - 0.5) / 2, (part[:, 1] - 0.5) / 2
-        scores = pair[a, b]
-        first, last = (a, b) if forward else (b, a)
         hairs.append(
             Segment(
                 points=part[:, :2].copy(),
                 evidence=part[:, 2].copy(),
                 half_width=sample(maps.half_width_px, hx, hy),
-                score=max(scores),
-                root_margin=abs(scores[0] - scores[1]),
-                root_cut=border[first],
-                tip_cut=border[last],
+                score=float(scores[b].max()),
+                root_margin=float(abs(scores[b, 0] - scores[b, 1])),
+                root_cut=bool(border[first]),
+                tip_cut=bool(border[last]),
                 root_end=ends[first],
                 tip_end=ends[last],
                 new_share=float(part[:, 4].mean()),

@@ -20,6 +20,7 @@ from densitometry.trace import edges
 from densitometry.trace.edges import fit_shaft
 from densitometry.trace.pieces import ALL
 from densitometry.trace.profiles import BIN_PX, MOST_BINS, WIDE_BIN_PX, WIDE_HALF_PX, gather
+from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
@@ -78,6 +79,8 @@ STATIONS_ALIKE = 2 * STATIONS_PER_FIT
 """Widths of so many stations err about alike."""
 _SIGMA_FITS = 6
 """Cross-sections of a hair that are asked for the point spread."""
+_TOGETHER = 500
+"""Cross-sections that one thread fits at a time."""
 _ASSUMED_ERROR_PX = 0.4
 _PSF_ERROR = 0.05
 """Relative error of a local point spread, however many edges show it: no lens is a Gaussian."""
@@ -89,7 +92,7 @@ _CENTRE_ERROR_PX = 0.35
 """How far a traced line lies beside its hair's axis: twice that is the error of a width from one edge."""
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _views(
     chosen: NDArray[np.int64],
     x: Floats,
@@ -156,7 +159,7 @@ def _views(
         out[row, 2], out[row, 3] = left, right
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fit_all(
     pixels: NDArray[Any],
     table: Floats,
@@ -318,21 +321,16 @@ def measure_widths(
     geometry = (x, y, nx, ny, half)
 
     def fit(chosen: NDArray[np.int64], psf: Floats, free_sigma: bool) -> Floats:
-        views = np.empty((len(chosen), 4))
-        _views(chosen, *geometry, owner, start, boxes, psf, settings.flank_px, along, views)
         fits = np.zeros((len(chosen), edges.N_RESULTS + 1))
-        _fit_all(
-            pixels,
-            table,
-            chosen,
-            *geometry,
-            psf,
-            views,
-            free_sigma,
-            settings.flank_px,
-            along,
-            fits,
-        )
+        reach = settings.flank_px, along
+
+        def fit_part(part: slice) -> None:
+            some = chosen[part]
+            views = np.empty((len(some), 4))
+            _views(some, *geometry, owner, start, boxes, psf, *reach, views)
+            _fit_all(pixels, table, some, *geometry, psf, views, free_sigma, *reach, fits[part])
+
+        do_all(fit_part, [slice(k, k + _TOGETHER) for k in range(0, len(chosen), _TOGETHER)])
         return fits
 
     assumed = np.full(len(x), settings.assumed_psf_px)
