@@ -42,7 +42,7 @@ _MAX_POINTS = 3000
 _FULL_CIRCLE_RAD = 2 * math.pi
 """Whoever turned so far goes round a bubble."""
 _WIDEST_COVER_PX = 4.0
-_ROWS_TOGETHER = 256
+_ROWS_TOGETHER = 768
 """Rows in which one thread looks for seeds at a time."""
 
 
