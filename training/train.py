@@ -1,10 +1,8 @@
 """Train the network on rendered patches only.
 
-    python training/train.py --patches FOLDER --out FOLDER [--minutes 60] [--seed 1] [--taught]
+    python training/train.py --patches FOLDER --out FOLDER [--minutes 60] [--seed 1]
 
-Patches come from `training/render_patches.py`. With `--taught` they come from `training/views.py`, and the
-network learns what another says of a patch in all its views, and for a third the truth. Needs torch, which
-the product itself does not.
+Patches come from `training/render_patches.py`. Needs torch, which the product itself does not.
 """
 
 from __future__ import annotations
@@ -23,7 +21,6 @@ from network import HairNet
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from views import VIEWS, seen, seen_maps, unpacked
 
 from densitometry.trace.light import log_contrast, to_linear
 from densitometry.trace.maps import ORIENTATIONS
@@ -31,8 +28,6 @@ from densitometry.trace.network import CONTRAST_WINDOW_PX
 
 CENTRE, ROOT, TIP = slice(0, 4 * ORIENTATIONS), 4 * ORIENTATIONS, 4 * ORIENTATIONS + 1
 WEIGHTS = {"centre": 18.0, "ends": 3.0, "any": 3.0, "direction": 0.5, "width": 0.3, "shaft": 1.0}
-LABEL_SHARE = 0.3
-"""How much of what is to be learned is the truth, the rest being the mean of views."""
 
 
 class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
@@ -79,81 +74,6 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
             torch.from_numpy(near),
             torch.from_numpy(ignore),
         )
-
-
-class Taught(torch.utils.data.Dataset[tuple[Tensor, ...]]):
-    """Random crops of views of taught patches, moved, relit and made worse; what is to be said stays."""
-
-    def __init__(self, folder: Path, size: int, seed: int) -> None:
-        self.files = sorted(folder.glob("*.npz"))
-        self.size, self.seed = size, seed
-
-    def __len__(self) -> int:
-        return 1_000_000
-
-    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
-        rng = np.random.default_rng((self.seed, index))
-        data = np.load(self.files[rng.integers(len(self.files))])
-        lifted, half = unpacked(data, "mean")
-        true_lifted, true_half = unpacked(data, "label")
-        sure, near = 1.0 - data["ignore"], data["near"]
-        lifted += LABEL_SHARE * sure * (true_lifted - lifted)
-        sure_half = sure.reshape(half.shape[1], 2, half.shape[2], 2).min((1, 3))
-        chances = [0, 1, 5]
-        half[chances] += LABEL_SHARE * sure_half * (true_half[chances] - half[chances])
-        half[2:5] += LABEL_SHARE * near * (true_half[2:5] - half[2:5])
-        view = VIEWS[rng.integers(len(VIEWS))]
-        rgb = np.ascontiguousarray(seen(data["rgb"], *view))
-        lifted, half = seen_maps(lifted, half, *view)
-        near = seen(near, *view).astype(np.float32)
-        zoom, shift = 1 + rng.uniform(-0.02, 0.02), rng.uniform(-0.5, 0.5, 2)
-        rgb = worse(moved(rgb, zoom, shift, cv2.INTER_CUBIC), rng)
-        lifted = moved(lifted.transpose(1, 2, 0), zoom, shift)
-        half = moved(np.concatenate([half, near[None]]).transpose(1, 2, 0), zoom, shift / 2)
-        y0, x0 = (int(v) for v in 2 * (rng.integers(8, rgb.shape[0] - self.size - 7, 2) // 2))
-        contrast = log_contrast(relit(rgb, rng), np.ones(rgb.shape[:2], bool), CONTRAST_WINDOW_PX)
-        inside = slice(y0, y0 + self.size), slice(x0, x0 + self.size)
-        inside_half = tuple(slice(v.start // 2, v.stop // 2) for v in inside)
-        planes = [contrast[inside], lifted[inside], half[inside_half][..., :6]]
-        return (
-            *(torch.from_numpy(np.ascontiguousarray(plane.transpose(2, 0, 1))) for plane in planes),
-            torch.from_numpy(np.ascontiguousarray(half[inside_half][..., 6])),
-            torch.zeros((self.size, self.size)),
-        )
-
-
-def moved(
-    picture: NDArray[Any], zoom: float, shift: NDArray[Any], how: int = cv2.INTER_LINEAR
-) -> NDArray[Any]:
-    """Zoom about the corner's pixel centre and shift by pixels, at most four channels at a time."""
-    matrix = np.array([[zoom, 0, shift[0]], [0, zoom, shift[1]]])
-    size = picture.shape[1::-1]
-    parts = [
-        cv2.warpAffine(
-            np.ascontiguousarray(picture[..., k : k + 4]),
-            matrix,
-            size,
-            flags=how,
-            borderMode=cv2.BORDER_REFLECT,
-        ).reshape(*picture.shape[:2], -1)
-        for k in range(0, picture.shape[2], 4)
-    ]
-    return np.concatenate(parts, 2)
-
-
-def worse(rgb: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Blur, add noise and compress, each now and then."""
-    if rng.random() < 0.2:
-        rgb = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.3, 0.7))
-    if rng.random() < 0.3:
-        noise = rng.normal(0, rng.uniform(0.5, 4), rgb.shape)
-        rgb = np.clip(np.round(rgb + noise), 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        packed = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))])[
-            1
-        ]
-        rgb = cv2.imdecode(packed, cv2.IMREAD_COLOR)[..., ::-1]
-    return rgb
 
 
 def relit(rgb: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
@@ -221,7 +141,6 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--start", type=Path)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--taught", action="store_true", help="patches are those of views.py")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
@@ -233,10 +152,7 @@ def main() -> None:
     average = {k: v.clone() for k, v in net.state_dict().items()}
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=1e-3)
     loader = torch.utils.data.DataLoader(
-        (Taught if args.taught else Patches)(args.patches, args.size, args.seed),
-        args.batch,
-        num_workers=1,
-        prefetch_factor=4,
+        Patches(args.patches, args.size, args.seed), args.batch, num_workers=1, prefetch_factor=4
     )
     begin = saved = time.monotonic()
     seen: list[dict[str, float]] = []

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from densitometry.trace import curves as curves_module
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, Floats
 from densitometry.trace.segments import SegmentSettings, cut_curves
@@ -179,6 +180,16 @@ def test_far_curls_change_nothing() -> None:
     near = [curve for curve in both if curve[:, 0].max() < 200 and curve[:, 1].max() < 200]
     assert len(both) > len(near) == len(alone)
     assert all(any(np.array_equal(curve, other) for other in near) for curve in alone)
+
+
+def test_looking_for_seeds_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lifted, half_width = draw_arcs(CURLS)
+    whole = follow_curves(lifted, half_width, FollowSettings())
+    monkeypatch.setattr(curves_module, "_ROWS_TOGETHER", 11)
+    parts = follow_curves(lifted, half_width, FollowSettings())
+    assert len(parts) == len(whole)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_nobody_goes_round_a_bubble_for_ever() -> None:

@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.special import ndtr
 
 from densitometry.trace import edges
+from densitometry.trace import width as width_module
 from densitometry.trace.pieces import ALL
 from densitometry.trace.profiles import BIN_PX
 from densitometry.trace.width import WidthSettings, _blur_error, measure_widths
@@ -191,3 +192,13 @@ def test_a_far_hair_changes_nothing() -> None:
 
 def test_no_line_no_width() -> None:
     assert measure_widths(np.zeros((9, 9, 3), np.float32), np.zeros(0, np.float32), [], [], SETTINGS) == []
+
+
+def test_fitting_in_parts_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, line = picture(10.0, 31.0)
+    job = pixels, np.zeros(0, np.float32), [line], [np.full(50, 5.0)], SETTINGS
+    [whole] = measure_widths(*job)
+    monkeypatch.setattr(width_module, "_TOGETHER", 7)
+    [parts] = measure_widths(*job)
+    np.testing.assert_array_equal(whole.width, parts.width)
+    np.testing.assert_array_equal(whole.sigma, parts.sigma)
