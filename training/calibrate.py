@@ -19,7 +19,8 @@ from densitometry.analysis import trace_options
 from densitometry.settings import TraceSettings
 from densitometry.simulate import grow_scene, random_settings, render_scene
 from densitometry.trace.confidence import presence_features
-from densitometry.trace.tracer import find_evidence, find_segments, local_contrast, to_grid
+from densitometry.trace.grid import to_grid
+from densitometry.trace.tracer import find_evidence, find_segments
 from densitometry.units import PixelSize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -42,11 +43,9 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
     side = int(SIDE_UM / um)
     phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
     options = trace_options(TraceSettings(), PixelSize(um, "simulated"))
-    grid, factor = to_grid(phantom.rgb, options.grid_px)
-    valid = np.ones(grid.shape[:2], bool)
-    contrast = local_contrast(grid, valid)
-    segments = find_segments(find_evidence(contrast), contrast, valid, options)
-    lines = [(s.points + 0.5) / np.array(factor) - 0.5 for s in segments]
+    picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
+    segments = find_segments(find_evidence(picture), picture, options)
+    lines = [(s.points + 0.5) / np.array(picture.factor) - 0.5 for s in segments]
     seen = np.ones(phantom.rgb.shape[:2], bool)
     hairs = [
         h

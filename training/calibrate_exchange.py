@@ -22,9 +22,10 @@ from scipy.spatial import cKDTree
 from densitometry.analysis import trace_options
 from densitometry.settings import TraceSettings
 from densitometry.simulate import Phantom, grow_scene, preset, render_scene
+from densitometry.trace.grid import to_grid
 from densitometry.trace.junctions import Junction, find_junctions
 from densitometry.trace.segments import Segment
-from densitometry.trace.tracer import find_evidence, find_segments, local_contrast, to_grid
+from densitometry.trace.tracer import find_evidence, find_segments
 from densitometry.units import PixelSize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -89,13 +90,11 @@ def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     scene = dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side))
     phantom = render_scene(grow_scene(scene, rng), um, rng)
     options = trace_options(TraceSettings(exchange_odds=NEVER), PixelSize(um, "simulated"))
-    grid, factor = to_grid(phantom.rgb, options.grid_px)
-    valid = np.ones(grid.shape[:2], np.bool_)
-    contrast = local_contrast(grid, valid)
-    segments = find_segments(find_evidence(contrast), contrast, valid, options)
-    truth = Truth(phantom, np.array(factor))
+    picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
+    segments = find_segments(find_evidence(picture), picture, options)
+    truth = Truth(phantom, np.array(picture.factor))
     judged = []
-    for i, j, junction in find_junctions(segments, contrast):
+    for i, j, junction in find_junctions(segments, picture.contrast):
         right = right_pairing(truth, segments[i], segments[j], junction)
         if right is not None:
             judged.append((junction, right))

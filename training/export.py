@@ -18,6 +18,8 @@ from densitometry.trace.maps import ORIENTATIONS
 
 CELLS = 4
 """8 µm cells in one 16 µm cell."""
+CELL_SIDE = 4
+"""4 µm cells along one side of it."""
 
 
 class Merge(nn.Module):
@@ -58,6 +60,9 @@ def turned(net: HairNet) -> HairNet:
             reach = conv.kernel_size[0] // 2
             conv.padding = (0, 0)
             block.conv = nn.Sequential(nn.ZeroPad2d((reach - 1, reach + 1, reach, reach)), conv)
+    cells = other.fine.conv.weight.data
+    square = cells.unflatten(1, (CELL_SIDE, CELL_SIDE))
+    other.fine.conv.weight.data = torch.rot90(square, -1, (1, 2)).flatten(1, 2).contiguous()
     source, sign = list(range(net.head.out_channels)), torch.ones(net.head.out_channels)
     for k in range(ORIENTATIONS):
         for down, right in ((0, 0), (0, 1), (1, 0), (1, 1)):
@@ -70,12 +75,30 @@ def turned(net: HairNet) -> HairNet:
     return other
 
 
+class Fine(nn.Module):
+    """The block that reads sixteen 4 µm cells as channels, as one convolution of the 4 µm map itself."""
+
+    def __init__(self, block: ConvBlock) -> None:
+        super().__init__()
+        scale = block.norm.weight / torch.sqrt(Tensor(block.norm.running_var) + block.norm.eps)
+        kernel = (block.conv.weight * scale[:, None, None, None]).detach()
+        side = CELL_SIDE * kernel.shape[-1]
+        self.conv = nn.Conv2d(1, kernel.shape[0], side, CELL_SIDE, CELL_SIDE)
+        self.conv.weight.data = functional.pixel_shuffle(kernel, CELL_SIDE)
+        self.conv.bias = nn.Parameter((block.norm.bias - Tensor(block.norm.running_mean) * scale).detach())
+
+    def forward(self, fine: Tensor) -> Tensor:
+        """Apply the block to (1, 1, 2h, 2w)."""
+        return functional.relu(self.conv(fine))
+
+
 class Reader(nn.Module):
     """The network with its last steps: chances instead of logits, the bins of a place side by side."""
 
     def __init__(self, net: HairNet) -> None:
         super().__init__()
         self.net = net
+        self.fine = Fine(net.fine)
         blocks = [decoder[0] for decoder in (net.dec3, net.dec2, net.dec1)]
         coarser = [net.enc4[1], net.dec3[1], net.dec2[1]]
         self.merges = nn.ModuleList(
@@ -94,10 +117,10 @@ class Reader(nn.Module):
         part.bias = nn.Parameter(Tensor(head.bias)[rows].detach())
         return part
 
-    def forward(self, contrast: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (1, 3, h, w) to lifted (1, 4 * ORIENTATIONS, h/2, w/2) and half maps (1, 6, h/2, w/2)."""
+    def forward(self, contrast: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """Map contrast (1, 3, h, w) and fine luma (1, 1, 2h, 2w) to maps of h/2 by w/2, channels first."""
         net = self.net
-        a = net.enc1(net.stem(contrast))
+        a = net.enc1(torch.cat([net.stem(contrast), self.fine(fine)], 1))
         b = net.enc2(a)
         c = net.enc3(b)
         d = net.enc4(c)
@@ -118,10 +141,10 @@ class Shipped(nn.Module):
         super().__init__()
         self.upright, self.turned = Reader(net), Reader(turned(net))
 
-    def forward(self, contrast: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (1, 3, h, w) to lifted (1, h/2, w/2, 4 * ORIENTATIONS) and half maps (1, 6, h/2, w/2)."""
-        lifted, half = self.upright(contrast)
-        other_lifted, other_half = self.turned(contrast)
+    def forward(self, contrast: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
+        """Return lifted (1, h/2, w/2, 4 * ORIENTATIONS) and half maps (1, 6, h/2, w/2)."""
+        lifted, half = self.upright(contrast, fine)
+        other_lifted, other_half = self.turned(contrast, fine)
         return ((lifted + other_lifted) * 0.5).permute(0, 2, 3, 1), (half + other_half) * 0.5
 
 
@@ -137,14 +160,15 @@ def main() -> None:
     net.eval()
     torch.onnx.export(
         Shipped(net),
-        (torch.zeros(1, 3, 256, 256),),
+        (torch.zeros(1, 3, 256, 256), torch.zeros(1, 1, 512, 512)),
         str(args.out),
-        input_names=["contrast"],
+        input_names=["contrast", "fine"],
         output_names=["lifted", "half"],
         opset_version=17,
         dynamo=False,
         dynamic_axes={
             "contrast": {2: "height", 3: "width"},
+            "fine": {2: "fine_height", 3: "fine_width"},
             "lifted": {1: "half_height", 2: "half_width"},
             "half": {2: "half_height", 3: "half_width"},
         },

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from densitometry.trace.light import log_contrast, to_linear
+from densitometry.trace.grid import CONTRAST_WINDOW_PX
+from densitometry.trace.light import fine_contrast, log_contrast, to_linear
 from densitometry.trace.maps import ORIENTATIONS
-from densitometry.trace.network import CONTRAST_WINDOW_PX
 
 CENTRE, ROOT, TIP = slice(0, 4 * ORIENTATIONS), 4 * ORIENTATIONS, 4 * ORIENTATIONS + 1
 WEIGHTS = {"centre": 18.0, "ends": 3.0, "any": 3.0, "direction": 0.5, "width": 0.3, "shaft": 1.0}
@@ -46,21 +47,23 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
         if index % 400 == 0:
             self.files = sorted(self.folder.glob("*.npz"))  # rendering may still be adding patches
         data = np.load(self.files[rng.integers(len(self.files))])
-        rgb = cv2.cvtColor(cv2.imdecode(data["image"], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        rgb, fine = (_decoded(data[name]) for name in ("image", "fine"))
         points, width = data["points"].astype(np.float32), data["width"].astype(np.float32)
         ends, required = data["ends"], data["required"]
         side = rgb.shape[0]
         k = int(rng.integers(4))
-        rgb = np.rot90(rgb, k)
+        rgb, fine = np.rot90(rgb, k), np.rot90(fine, k)
         for _ in range(k):
             points = np.stack([points[:, 1], side - 1 - points[:, 0]], 1)
         if rng.random() < 0.5:
-            rgb = rgb[:, ::-1]
+            rgb, fine = rgb[:, ::-1], fine[:, ::-1]
             points = points * [-1, 1] + [side - 1, 0]
         x0, y0 = rng.integers(0, side - self.size + 1, 2)
-        tone = relit(rgb, rng)
-        contrast = log_contrast(tone, np.ones(tone.shape[:2], bool), CONTRAST_WINDOW_PX)
-        contrast = contrast[y0 : y0 + self.size, x0 : x0 + self.size]
+        lamp = Lamp.draw(rng)
+        tone, everywhere = lamp.light(rgb), np.ones(rgb.shape[:2], np.bool_)
+        contrast = log_contrast(tone, everywhere, CONTRAST_WINDOW_PX)[y0:, x0:][: self.size, : self.size]
+        luma = fine_contrast(lamp.light(fine), tone, everywhere, CONTRAST_WINDOW_PX)
+        luma = luma[2 * y0 :, 2 * x0 :][: 2 * self.size, : 2 * self.size].astype(np.float32)
         points = points - [x0, y0]
         hairs: list[dict[str, Any]] = [
             {"line": points[a:b], "width": width[a:b], "required": r}
@@ -69,6 +72,7 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
         lifted, half, near, ignore = draw_labels(hairs, self.size)
         return (
             torch.from_numpy(np.ascontiguousarray(contrast.transpose(2, 0, 1))),
+            functional.pixel_unshuffle(torch.from_numpy(luma)[None], 4),
             torch.from_numpy(lifted),
             torch.from_numpy(half),
             torch.from_numpy(near),
@@ -76,14 +80,27 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
         )
 
 
-def relit(rgb: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Linear light under another lamp, exposure and tone curve."""
-    tone = to_linear(np.ascontiguousarray(rgb))
-    gain = np.exp(rng.normal(0, 0.15, 3) + rng.normal(0, 0.15))
-    lit: NDArray[Any] = np.clip(tone * gain.astype(np.float32), 0, 1) ** np.float32(
-        np.exp(rng.normal(0, 0.12))
-    )
-    return lit
+@dataclass(frozen=True, slots=True)
+class Lamp:
+    """Another lamp, exposure (gain of each colour) and tone curve."""
+
+    gain: NDArray[np.float32]
+    gamma: np.float32
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Lamp:
+        """Draw one at random."""
+        gain = np.exp(rng.normal(0, 0.15, 3) + rng.normal(0, 0.15))
+        return cls(gain.astype(np.float32), np.float32(np.exp(rng.normal(0, 0.12))))
+
+    def light(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Linear light of a picture (h, w, 3) under it."""
+        lit = np.clip(to_linear(np.ascontiguousarray(rgb)) * self.gain, 0, 1)
+        return np.asarray(lit**self.gamma, np.float32)
+
+
+def _decoded(png: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
 
 
 @torch.compile
@@ -163,8 +180,8 @@ def main() -> None:
         rate = args.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * done))
         for group in optimiser.param_groups:
             group["lr"] = rate
-        x = batch[0].to(memory_format=torch.channels_last)
-        parts = losses_of(net(x), *batch[1:])
+        contrast, fine = (part.to(memory_format=torch.channels_last) for part in batch[:2])
+        parts = losses_of(net(contrast, fine), *batch[2:])
         loss = torch.stack([weight * parts[name] for name, weight in WEIGHTS.items()]).sum()
         optimiser.zero_grad()
         loss.backward()

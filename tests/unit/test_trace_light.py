@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from densitometry.trace.light import DARK_LIGHT, log_contrast, to_linear
+from densitometry.trace import light
+from densitometry.trace.light import DARK_LIGHT, fine_contrast, log_contrast, to_linear
 
 WINDOW = 15
 
@@ -46,3 +48,30 @@ def test_outside_the_field_is_silent(linear: np.ndarray) -> None:
     contrast = log_contrast(dark, valid, WINDOW)
     assert not contrast[:, :60].any()
     assert np.abs(contrast[:, 60:]).max() < 2
+
+
+def test_fine_luma_of_a_grey_picture_is_its_contrast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each coarse pixel repeated: twice the resolution says nothing new, in one strip or in many."""
+    codes = np.random.default_rng(7).integers(60, 200, (90, 70, 1), np.uint8).repeat(3, 2)
+    valid = np.ones(codes.shape[:2], bool)
+    valid[:, :9] = False
+    twice = codes.repeat(2, 0).repeat(2, 1)
+    coarse = log_contrast(to_linear(codes), valid, WINDOW)[..., 0].repeat(2, 0).repeat(2, 1)
+    fine = fine_contrast(twice, to_linear(codes), valid, WINDOW)
+    assert fine == pytest.approx(coarse, abs=2e-3)
+    assert not fine[:, :18].any()
+    monkeypatch.setattr(light, "_STRIP_PX", 32)
+    np.testing.assert_array_equal(fine_contrast(twice, to_linear(codes), valid, WINDOW), fine)
+    np.testing.assert_array_equal(fine_contrast(to_linear(twice), to_linear(codes), valid, WINDOW), fine)
+
+
+def test_fine_luma_sees_a_gap_the_grid_does_not() -> None:
+    """Two shafts with a gap of half a grid pixel between them: the gap stands out at twice the resolution."""
+    fine = np.full((40, 80, 3), 180, np.uint8)
+    fine[:, 30:50] = 30
+    fine[:, 40] = 150
+    codes = cv2.resize(fine, (40, 20), interpolation=cv2.INTER_AREA)
+    valid = np.ones(codes.shape[:2], bool)
+    seen = fine_contrast(fine, to_linear(codes), valid, WINDOW)[20]
+    coarse = log_contrast(to_linear(codes), valid, WINDOW)[10, :, 1]
+    assert seen[40] - seen[38] > 1.5 * (coarse[20] - coarse[18])

@@ -8,26 +8,33 @@ import pytest
 from densitometry.trace import network, workers
 
 
+def noise(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture of nothing but noise: log contrast, and that of fine luma."""
+    rng = np.random.default_rng(seed)
+    contrast = rng.normal(0, 0.3, (rows, columns, 3)).astype(np.float32)
+    return contrast, rng.normal(0, 0.3, (2 * rows, 2 * columns)).astype(np.float16)
+
+
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    contrast = np.random.default_rng(5).normal(0, 0.3, (250, 700, 3)).astype(np.float32)
-    whole = network.network_maps(contrast)
+    picture = noise(5, 251, 701)
+    whole = network.network_maps(*picture)
     monkeypatch.setattr(network, "TILE_PX", 384)
-    tiled = network.network_maps(contrast)
+    tiled = network.network_maps(*picture)
     for name in ("lifted", "root", "tip", "direction", "half_width_px", "shaft"):
         np.testing.assert_allclose(getattr(tiled, name), getattr(whole, name), atol=2e-5, err_msg=name)
 
 
 def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "TILE_PX", 320)
-    contrast = np.random.default_rng(6).normal(0, 0.3, (96, 640, 3)).astype(np.float32)
-    shared = network.network_maps(contrast)
+    picture = noise(6, 96, 640)
+    shared = network.network_maps(*picture)
     monkeypatch.setattr(workers, "may_share_work", lambda: False)
-    alone = network.network_maps(contrast)
+    alone = network.network_maps(*picture)
     np.testing.assert_array_equal(shared.lifted, alone.lifted)
     np.testing.assert_array_equal(shared.root, alone.root)
 
 
 def test_nothing_to_see_is_no_evidence() -> None:
-    maps = network.network_maps(np.zeros((64, 80, 3), np.float32))
+    maps = network.network_maps(np.zeros((64, 80, 3), np.float32), np.zeros((128, 160), np.float16))
     assert maps.lifted.shape == (network.ORIENTATIONS, 64, 80)
     assert maps.lifted.max() < 0.2

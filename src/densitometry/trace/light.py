@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densitometry.trace.workers import do_all
+
 Floats = NDArray[np.floating[Any]]
 
 DARK_LIGHT = 0.015
@@ -27,6 +29,10 @@ def srgb_table() -> NDArray[np.float32]:
 
 
 _SRGB = srgb_table()
+_LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
+"""Weights of red, green and blue in the fine luma the network was trained with."""
+_STRIP_PX = 512
+"""Rows of fine luma that one thread makes at a time."""
 
 
 def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
@@ -41,13 +47,14 @@ def local_mean(values: Floats, weight: Floats, window_px: int) -> NDArray[np.flo
     """Weighted mean in a smooth local window (three box passes), edges reflected.
 
     Args:
-        values: (H, W, C) float32.
+        values: (H, W) or (H, W, C) float32.
         weight: (H, W) float32 in [0, 1]; places of weight 0 do not speak.
         window_px: width of each box pass, odd.
     """
     size = (window_px, window_px)
     everywhere = bool(weight.min() >= 1.0)
-    top = np.asarray(values, np.float32) if everywhere else values * weight[..., None]
+    flat = values.ndim == weight.ndim
+    top = np.asarray(values, np.float32) if everywhere else values * (weight if flat else weight[..., None])
     for _ in range(3):
         top = cv2.blur(top, size, borderType=cv2.BORDER_REFLECT)
     if everywhere:
@@ -56,7 +63,7 @@ def local_mean(values: Floats, weight: Floats, window_px: int) -> NDArray[np.flo
     for _ in range(3):
         bottom = cv2.blur(bottom, size, borderType=cv2.BORDER_REFLECT)
     np.maximum(bottom, 1e-4, out=bottom)
-    top /= bottom[..., None]
+    top /= bottom if flat else bottom[..., None]
     return np.asarray(top, np.float32)
 
 
@@ -76,3 +83,38 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
     np.clip(contrast, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast)
     contrast[~valid] = 0.0
     return contrast
+
+
+def fine_contrast(
+    fine: NDArray[Any], linear: Floats, valid: NDArray[np.bool_], window_px: int
+) -> NDArray[np.float16]:
+    """Log contrast of luma at twice the resolution, against the local mean of the coarser picture.
+
+    Args:
+        fine: (2h, 2w, 3) linear light, or uint8 or uint16 sRGB codes that become it strip by strip.
+        linear: (h, w, 3) linear light of the same picture.
+        valid: (h, w) bool.
+        window_px: width of each of three box passes [px of the coarser picture].
+
+    Returns:
+        (2h, 2w), clipped as `log_contrast`, 0 where the field is not valid.
+    """
+    logs = np.log(_luma(linear) + DARK_LIGHT)
+    mean = local_mean(logs, valid.astype(np.float32), window_px)
+    contrast = np.empty(fine.shape[:2], np.float16)
+
+    def make(first: int) -> None:
+        rows = slice(first, first + _STRIP_PX)
+        coarse = slice(first // 2, (first + _STRIP_PX) // 2)
+        strip = fine[rows] if fine.dtype.kind == "f" else to_linear(fine[rows])
+        strip = np.log(_luma(strip) + DARK_LIGHT)
+        strip -= mean[coarse].repeat(2, 0).repeat(2, 1)
+        strip[~valid[coarse].repeat(2, 0).repeat(2, 1)] = 0.0
+        contrast[rows] = np.clip(strip, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=strip)
+
+    do_all(make, range(0, len(fine), _STRIP_PX))
+    return contrast
+
+
+def _luma(linear: Floats) -> NDArray[np.float32]:
+    return np.asarray(cv2.transform(np.asarray(linear, np.float32), _LUMA), np.float32)

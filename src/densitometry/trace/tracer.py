@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,10 +14,11 @@ from densitometry.trace.classical import classical_maps
 from densitometry.trace.confidence import MISSED_PER_FOUND, presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
+from densitometry.trace.grid import GridPicture, to_grid
 from densitometry.trace.joins import JoinSettings, join_segments
-from densitometry.trace.light import log_contrast, srgb_table, to_linear
+from densitometry.trace.light import srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
-from densitometry.trace.network import CONTRAST_WINDOW_PX, network_maps
+from densitometry.trace.network import network_maps
 from densitometry.trace.rims import drop_bridged, drop_rims
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.shadows import leave_shadows
@@ -47,42 +47,20 @@ class TraceOptions:
     width: WidthSettings
 
 
-def to_grid(pixels: NDArray[Any], grid_px: float) -> tuple[NDArray[Any], tuple[float, float]]:
-    """Bring a picture to the detection grid; return it and the factors grid px per native px in x and y.
-
-    A pixel centre at native x lies at (x + 0.5) · factor - 0.5 on the grid.
-    """
-    h, w = pixels.shape[:2]
-    size = (max(2, round(w / grid_px)), max(2, round(h / grid_px)))
-    how = cv2.INTER_AREA if grid_px > 1 else cv2.INTER_LINEAR
-    return cv2.resize(pixels, size, interpolation=how), (size[0] / w, size[1] / h)
+def find_evidence(picture: GridPicture, detector: str = "network") -> EvidenceMaps:
+    """Evidence maps of a picture on the detection grid."""
+    if detector == "classical":
+        return classical_maps(picture.contrast)
+    return network_maps(picture.contrast, picture.fine)
 
 
-def _mask_to_grid(mask: NDArray[np.bool_], grid: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(
-        cv2.resize(mask.astype(np.uint8), grid.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0, np.bool_
-    )
-
-
-def local_contrast(pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Floats:
-    """Log contrast (h, w, 3) of a picture that is on the detection grid already."""
-    return log_contrast(to_linear(pixels), valid, CONTRAST_WINDOW_PX)
-
-
-def find_evidence(contrast: Floats, detector: str = "network") -> EvidenceMaps:
-    """Evidence maps of a picture from its log contrast (h, w, 3)."""
-    return classical_maps(contrast) if detector == "classical" else network_maps(contrast)
-
-
-def find_segments(
-    maps: EvidenceMaps, contrast: Floats, valid: NDArray[np.bool_], options: TraceOptions
-) -> list[Segment]:
+def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
     """Follow, cut, join, exchange, leave shadows and rims: every hair of the maps, on the detection grid."""
-    field = valid.astype(np.uint8)
+    field = picture.valid.astype(np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
-    hairs = leave_shadows(exchange_tails(hairs, contrast, options.exchange), contrast)
-    return drop_rims(hairs, valid)
+    hairs = exchange_tails(hairs, picture.contrast, options.exchange)
+    return drop_rims(leave_shadows(hairs, picture.contrast), picture.valid)
 
 
 def fuse(
@@ -152,13 +130,11 @@ def trace_hairs(
     Returns:
         All hairs, ordered by their first point.
     """
-    grid, factor = to_grid(pixels, options.grid_px)
-    grid_valid = _mask_to_grid(valid, grid)
-    contrast = local_contrast(grid, grid_valid)
-    segments = find_segments(find_evidence(contrast, options.detector), contrast, grid_valid, options)
+    picture = to_grid(pixels, valid, options.grid_px)
+    segments = find_segments(find_evidence(picture, options.detector), picture, options)
     if bridged is not None and bridged.any():
-        segments = drop_bridged(segments, _mask_to_grid(bridged, grid))
-    scale = np.array(factor)
+        segments = drop_bridged(segments, picture.mask(bridged))
+    scale = np.array(picture.factor)
     lines = [(s.points + 0.5) / scale - 0.5 for s in segments]
     halves = [s.half_width * options.grid_px for s in segments]
     coded = pixels.dtype == np.uint8
