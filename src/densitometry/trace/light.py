@@ -38,7 +38,7 @@ _STRIP_PX = 512
 def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
     """Convert sRGB-coded pixels of 8 or 16 bits, any shape, to linear light in [0, 1]."""
     if pixels.dtype == np.uint8:
-        return _SRGB[pixels]
+        return np.asarray(cv2.LUT(pixels, _SRGB), np.float32).reshape(pixels.shape)
     code = pixels.astype(np.float32) / 65535.0
     return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
@@ -77,7 +77,7 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
         valid: (H, W) bool.
         window_px: width of each of three box passes [px].
     """
-    logs = np.log(cv2.add(np.asarray(linear, np.float32), (DARK_LIGHT,) * 4))
+    logs = cv2.log(cv2.add(np.asarray(linear, np.float32), (DARK_LIGHT,) * 4))
     weight = valid.astype(np.float32)
     contrast: NDArray[np.float32] = cv2.subtract(logs, local_mean(logs, weight, window_px))
     np.clip(contrast, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast)
@@ -87,7 +87,7 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
 
 def fine_contrast(
     fine: NDArray[Any], linear: Floats, valid: NDArray[np.bool_], window_px: int
-) -> NDArray[np.float16]:
+) -> NDArray[np.float32]:
     """Log contrast of luma at twice the resolution, against the local mean of the coarser picture.
 
     Args:
@@ -99,22 +99,24 @@ def fine_contrast(
     Returns:
         (2h, 2w), clipped as `log_contrast`, 0 where the field is not valid.
     """
-    logs = np.log(_luma(linear) + DARK_LIGHT)
+    logs = _log_luma(linear)
     mean = local_mean(logs, valid.astype(np.float32), window_px)
-    contrast = np.empty(fine.shape[:2], np.float16)
+    contrast = np.empty(fine.shape[:2], np.float32)
+    everywhere = bool(valid.all())
 
     def make(first: int) -> None:
         rows = slice(first, first + _STRIP_PX)
         coarse = slice(first // 2, (first + _STRIP_PX) // 2)
-        strip = fine[rows] if fine.dtype.kind == "f" else to_linear(fine[rows])
-        strip = np.log(_luma(strip) + DARK_LIGHT)
+        strip = _log_luma(fine[rows] if fine.dtype.kind == "f" else to_linear(fine[rows]))
         strip -= mean[coarse].repeat(2, 0).repeat(2, 1)
-        strip[~valid[coarse].repeat(2, 0).repeat(2, 1)] = 0.0
-        contrast[rows] = np.clip(strip, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=strip)
+        if not everywhere:
+            strip[~valid[coarse].repeat(2, 0).repeat(2, 1)] = 0.0
+        np.clip(strip, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast[rows])
 
     do_all(make, range(0, len(fine), _STRIP_PX))
     return contrast
 
 
-def _luma(linear: Floats) -> NDArray[np.float32]:
-    return np.asarray(cv2.transform(np.asarray(linear, np.float32), _LUMA), np.float32)
+def _log_luma(linear: Floats) -> NDArray[np.float32]:
+    luma = cv2.transform(np.asarray(linear, np.float32), _LUMA)
+    return np.asarray(cv2.log(cv2.add(luma, (DARK_LIGHT,) * 4)), np.float32)
