@@ -1,6 +1,6 @@
 """This project as a measured process: what a notebook does, `read` and `analyze`.
 
-Thread pools are held at one thread, but the network takes a second one where a picture has several tiles.
+Thread pools are held at one thread, but large pictures take a second one (`densitometry.trace.workers`).
 """
 
 from __future__ import annotations

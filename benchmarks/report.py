@@ -29,9 +29,10 @@ Made by `make bench`; edit nothing between the markers. Phantoms with exact trut
 each a preset of `densitometry simulate` moved a little by its own draw; no test and no training saw
 them. All tools ran on the same files in one run, each in one process with every thread pool held at
 one thread, warm, from file to tables. There is one exception: this project takes a second thread for
-pictures of several tiles (more than 1536 px of 8 µm along a side) or very many cross-sections, so for
-those pictures its seconds are wall time on up to two cores. The peers stand at one untuned setting
-each (`benchmarks/peers/`), given the scale in µm, and look for dark hair only, as their recipes do.
+pictures of several tiles (more than 1536 px of 8 µm along a side), for a step of those higher than
+768 px of 8 µm, and for very many cross-sections: there its seconds are wall time on up to two cores. The
+peers stand at one untuned setting each (`benchmarks/peers/`), given the scale in µm, and look for dark hair
+only, as their recipes do.
 
 A trace is right when it and the hair run along each other for at least half of their joint length
 (within 25 µm or 2.5 px and 35°), one to one; hairs in view for less than 200 µm are neither required

@@ -1,7 +1,7 @@
 """How long and how much memory: every tool on the same files, and this project alone from 2 to 48 MP.
 
 Times run from the file to the tables in memory, in a warm process, start-up and overlay apart. Thread pools
-are held at one thread; only this project's network takes a second one where a picture has several tiles.
+are held at one thread; only this project takes a second one, for large pictures (`trace/workers.py`).
 Peak memory is that of a process that did nothing but a small warm-up picture and this one.
 """
 

@@ -22,6 +22,14 @@ CELL_SIDE = 4
 """4 µm cells along one side of it."""
 
 
+def folded(block: ConvBlock) -> tuple[Tensor, Tensor]:
+    """Kernel and bias of a block's convolution with its normalisation folded in."""
+    norm = block.norm
+    scale = norm.weight / torch.sqrt(Tensor(norm.running_var) + norm.eps)
+    kernel = block.conv.weight * scale[:, None, None, None]
+    return kernel.detach().clone(), (norm.bias - Tensor(norm.running_mean) * scale).detach().clone()
+
+
 class Merge(nn.Module):
     """A 1×1 block over a coarser map beside a finer one, without ever laying them side by side.
 
@@ -31,14 +39,11 @@ class Merge(nn.Module):
 
     def __init__(self, block: ConvBlock, n_coarse: int) -> None:
         super().__init__()
-        norm = block.norm
-        scale = norm.weight / torch.sqrt(Tensor(norm.running_var) + norm.eps)
-        weight = block.conv.weight * scale[:, None, None, None]
-        self.coarse = nn.Conv2d(n_coarse, weight.shape[0], 1, bias=False)
-        self.fine = nn.Conv2d(weight.shape[1] - n_coarse, weight.shape[0], 1)
-        self.coarse.weight.data = weight[:, :n_coarse].detach().clone()
-        self.fine.weight.data = weight[:, n_coarse:].detach().clone()
-        self.fine.bias = nn.Parameter((norm.bias - Tensor(norm.running_mean) * scale).detach())
+        kernel, bias = folded(block)
+        self.coarse = nn.Conv2d(n_coarse, len(kernel), 1, bias=False)
+        self.fine = nn.Conv2d(kernel.shape[1] - n_coarse, len(kernel), 1)
+        self.coarse.weight.data, self.fine.weight.data = kernel[:, :n_coarse], kernel[:, n_coarse:]
+        self.fine.bias = nn.Parameter(bias)
 
     def forward(self, coarse: Tensor, fine: Tensor) -> Tensor:
         """Apply the block to the enlarged coarse map and the fine one."""
@@ -80,12 +85,10 @@ class Fine(nn.Module):
 
     def __init__(self, block: ConvBlock) -> None:
         super().__init__()
-        scale = block.norm.weight / torch.sqrt(Tensor(block.norm.running_var) + block.norm.eps)
-        kernel = (block.conv.weight * scale[:, None, None, None]).detach()
-        side = CELL_SIDE * kernel.shape[-1]
-        self.conv = nn.Conv2d(1, kernel.shape[0], side, CELL_SIDE, CELL_SIDE)
+        kernel, bias = folded(block)
+        self.conv = nn.Conv2d(1, len(kernel), CELL_SIDE * kernel.shape[-1], CELL_SIDE, CELL_SIDE)
         self.conv.weight.data = functional.pixel_shuffle(kernel, CELL_SIDE)
-        self.conv.bias = nn.Parameter((block.norm.bias - Tensor(block.norm.running_mean) * scale).detach())
+        self.conv.bias = nn.Parameter(bias)
 
     def forward(self, fine: Tensor) -> Tensor:
         """Apply the block to (1, 1, 2h, 2w)."""

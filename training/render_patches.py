@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.simulate import grow_scene, random_settings, render_scene
+from densitometry.trace.grid import resized
 
 Array = NDArray[Any]
 
@@ -70,9 +71,9 @@ def render_patch(rng: np.random.Generator) -> dict[str, Array]:
     phantom = render_scene(grow_scene(settings, rng), native, rng)
     factor = native / GRID_UM
     want = round(side * factor)
-    rgb = _resized(phantom.rgb, want)[:PATCH_PX, :PATCH_PX]
+    rgb = np.ascontiguousarray(resized(phantom.rgb, want, want)[:PATCH_PX, :PATCH_PX])
     # twice as fine over the same scalp: 2 x 2 of its pixels lie in one of the grid
-    fine = _resized(phantom.rgb, 2 * want)[: 2 * PATCH_PX, : 2 * PATCH_PX]
+    fine = resized(phantom.rgb, 2 * want, 2 * want)[: 2 * PATCH_PX, : 2 * PATCH_PX]
     luma = np.log(cv2.GaussianBlur(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32), (0, 0), 0.7) + 4)
     points = [(np.asarray(hair.line_px, float) + 0.5) * factor - 0.5 for hair in phantom.hairs]
     width = [np.asarray(hair.width_px, float) * factor for hair in phantom.hairs]
@@ -90,11 +91,6 @@ def render_patch(rng: np.random.Generator) -> dict[str, Array]:
         "ends": ends.astype(np.int32),
         "required": np.array(required, bool),
     }
-
-
-def _resized(rgb: Array, side: int) -> Array:
-    how = cv2.INTER_AREA if side < rgb.shape[0] else cv2.INTER_LINEAR
-    return np.ascontiguousarray(cv2.resize(rgb, (side, side), interpolation=how))
 
 
 def _png(rgb: Array) -> Array:

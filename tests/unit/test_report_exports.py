@@ -96,6 +96,15 @@ def test_pages_become_pdf_with_nothing_cut(own, weasyprint):
     assert "Over time" in headings[1]
 
 
+def test_the_same_page_is_the_same_pdf_at_another_time(weasyprint, monkeypatch):
+    monkeypatch.setattr("weasyprint.pdf.fonts.harfbuzz_subset", None)  # so that fontTools cuts the fonts
+    page = "<html><head><style></style></head><body><h1>Hair</h1></body></html>"
+    monkeypatch.setattr("time.time", lambda: 1_700_000_000.0)
+    before = pdf_of(page)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+    assert pdf_of(page) == before
+
+
 def test_drawings_carry_their_styles_onto_paper(own):
     from densitometry.report.page.pdf import for_paper
 

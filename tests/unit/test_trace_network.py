@@ -12,7 +12,7 @@ def noise(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """A picture of nothing but noise: log contrast, and that of fine luma."""
     rng = np.random.default_rng(seed)
     contrast = rng.normal(0, 0.3, (rows, columns, 3)).astype(np.float32)
-    return contrast, rng.normal(0, 0.3, (2 * rows, 2 * columns)).astype(np.float16)
+    return contrast, rng.normal(0, 0.3, (2 * rows, 2 * columns)).astype(np.float32)
 
 
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +35,6 @@ def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_nothing_to_see_is_no_evidence() -> None:
-    maps = network.network_maps(np.zeros((64, 80, 3), np.float32), np.zeros((128, 160), np.float16))
+    maps = network.network_maps(np.zeros((64, 80, 3), np.float32), np.zeros((128, 160), np.float32))
     assert maps.lifted.shape == (network.ORIENTATIONS, 64, 80)
     assert maps.lifted.max() < 0.2

@@ -232,7 +232,7 @@ def _expected_votes(
 ) -> tuple[FloatArray, tuple[int, int]]:
     """Return how many votes chance alone puts into one box, per shift; inf where fields hardly overlap."""
     coarse = [_shares(field), _shares(followup_field)]
-    overlap = np.asarray(fftconvolve(coarse[1], coarse[0][::-1, ::-1]))
+    overlap: FloatArray = np.asarray(fftconvolve(coarse[1], coarse[0][::-1, ::-1]))
     areas = [float(c.sum()) for c in coarse]
     # `fftconvolve` puts the shift that lays centre on centre in the middle; an even size falls between bins.
     rows, columns = overlap.shape[0], overlap.shape[1]

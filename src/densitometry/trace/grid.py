@@ -51,13 +51,14 @@ def to_grid(pixels: NDArray[Any], valid: NDArray[np.bool_], grid_px: float) -> G
     h, w = pixels.shape[:2]
     rows, columns = max(2, round(h / grid_px)), max(2, round(w / grid_px))
     field = _mask_to(valid, (rows, columns))
-    coarse = to_linear(_resized(pixels, rows, columns))
+    coarse = to_linear(resized(pixels, rows, columns))
     contrast = log_contrast(coarse, field, CONTRAST_WINDOW_PX)
-    fine = fine_contrast(_resized(pixels, 2 * rows, 2 * columns), coarse, field, CONTRAST_WINDOW_PX)
+    fine = fine_contrast(resized(pixels, 2 * rows, 2 * columns), coarse, field, CONTRAST_WINDOW_PX)
     return GridPicture(contrast, fine, field, (columns / w, rows / h))
 
 
-def _resized(pixels: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
+def resized(pixels: NDArray[Any], rows: int, columns: int) -> NDArray[Any]:
+    """Bring (H, W, 3) pixels to a size, as patches for training are too."""
     how = cv2.INTER_AREA if columns < pixels.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(pixels, (columns, rows), interpolation=how))
 

@@ -134,7 +134,9 @@ def _stretches(a: Line, b: Line) -> list[tuple[int, int, int, int, bool]]:
     if not len(beside):
         return []
     parts = np.split(beside, np.flatnonzero(np.diff(beside) > _PASSED_POINTS + 1) + 1)
-    return [(int(p[0]), int(p[-1]), int(at[p].min()), int(at[p].max()), cosine[p].sum() > 0) for p in parts]
+    return [
+        (int(p[0]), int(p[-1]), int(at[p].min()), int(at[p].max()), bool(cosine[p].sum() > 0)) for p in parts
+    ]
 
 
 @njit(cache=True)

@@ -11,8 +11,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.workers import do_all
-
 Floats = NDArray[np.floating[Any]]
 
 DARK_LIGHT = 0.015
@@ -32,7 +30,7 @@ _SRGB = srgb_table()
 _LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Weights of red, green and blue in the fine luma the network was trained with."""
 _STRIP_PX = 512
-"""Rows of fine luma that one thread makes at a time."""
+"""Rows of fine luma made at a time, to hold only so many in linear light; even."""
 
 
 def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
@@ -104,7 +102,7 @@ def fine_contrast(
     contrast = np.empty(fine.shape[:2], np.float32)
     everywhere = bool(valid.all())
 
-    def make(first: int) -> None:
+    for first in range(0, len(fine), _STRIP_PX):
         rows = slice(first, first + _STRIP_PX)
         coarse = slice(first // 2, (first + _STRIP_PX) // 2)
         strip = _log_luma(fine[rows] if fine.dtype.kind == "f" else to_linear(fine[rows]))
@@ -112,8 +110,6 @@ def fine_contrast(
         if not everywhere:
             strip[~valid[coarse].repeat(2, 0).repeat(2, 1)] = 0.0
         np.clip(strip, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast[rows])
-
-    do_all(make, range(0, len(fine), _STRIP_PX))
     return contrast
 
 

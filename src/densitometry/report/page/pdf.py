@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from densitometry.errors import ReportError
@@ -14,6 +17,7 @@ _USE = re.compile(r"var\(--([a-z]+)\)")
 _SVG = re.compile(r"(<svg\b[^>]*>)")
 _PALETTE = re.compile(r"@media print\{\s*:root\{([^}]*)\}")
 _SCRIPT = re.compile(r"<script>.*?</script>", re.DOTALL)
+_DATE = "SOURCE_DATE_EPOCH"
 _INSTALL = "pip install 'densitometry[pdf]'"
 _LIBRARIES = "apt-get install -y libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0   # on Debian or Ubuntu"
 
@@ -39,7 +43,8 @@ def pdf_of(page: str) -> bytes:
     logging.getLogger("weasyprint").setLevel(logging.CRITICAL)
     fetcher = URLFetcher(allowed_protocols=("data",), allow_redirects=False)
     document = weasyprint.HTML(string=for_paper(page), base_url=None, url_fetcher=fetcher)
-    return bytes(document.write_pdf())
+    with _dated():
+        return bytes(document.write_pdf())
 
 
 def for_paper(page: str) -> str:
@@ -48,6 +53,19 @@ def for_paper(page: str) -> str:
     colours = dict(_VARIABLE.findall(found[1] if found else ""))
     rules = _USE.sub(lambda use: colours[use[1]], asset("chart.css"))
     return _SVG.sub(lambda opening: f"{opening[1]}<style>{rules}</style>", _SCRIPT.sub("", page))
+
+
+@contextmanager
+def _dated() -> Iterator[None]:
+    """Give every font the same date: fontTools, which cuts them where HarfBuzz cannot, writes today's."""
+    if _DATE in os.environ:
+        yield
+        return
+    os.environ[_DATE] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[_DATE]
 
 
 def _weasyprint() -> Any:
