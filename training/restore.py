@@ -14,7 +14,7 @@ from typing import Any
 
 import onnx
 import torch
-from export import CELL_SIDE, CELLS
+from export import CELL_SIDE, CELLS, READINGS
 from network import ConvBlock, HairNet
 from onnx import numpy_helper
 from torch import Tensor, nn
@@ -45,10 +45,10 @@ def convolutions(path: Path) -> list[tuple[Tensor, Tensor | None]]:
 def restored(path: Path) -> HairNet:
     """The network of an exported file, each normalisation still folded into its convolution."""
     net, left = HairNet(BASE), convolutions(path)
-    merges = {id(decoder[0]) for decoder in (net.dec3, net.dec2, net.dec1)}
+    merges = {id(block) for block in (net.enc1, net.dec3[0], net.dec2[0], net.dec1[0])}
     for block in [module for module in net.modules() if isinstance(module, ConvBlock)]:
         kernel, bias = left.pop(0)
-        if id(block) in merges:  # the coarser map's part comes first and has no bias
+        if id(block) in merges:  # the first map's part comes first and has no bias
             beside, bias = left.pop(0)
             kernel = torch.cat([kernel, beside], 1)
         if block is net.fine:
@@ -61,8 +61,8 @@ def restored(path: Path) -> HairNet:
     order = [CELLS * k + cell for cell in range(CELLS) for k in range(ORIENTATIONS)]
     for kernel, bias in left:
         rows = order if len(kernel) == n else list(range(n, net.head.out_channels))
-        net.head.weight.data[rows] = kernel
-        Tensor(net.head.bias).data[rows] = Tensor(bias)
+        net.head.weight.data[rows] = READINGS * kernel
+        Tensor(net.head.bias).data[rows] = READINGS * Tensor(bias)
     return net
 
 

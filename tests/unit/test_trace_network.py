@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,20 @@ def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     tiled = network.network_maps(*picture)
     for name in ("lifted", "root", "tip", "direction", "half_width_px", "shaft"):
         np.testing.assert_allclose(getattr(tiled, name), getattr(whole, name), atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("cells", [1, 8, 333, 768, 769, 1500, 2049, 5003])
+def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int) -> None:
+    spans = network._spans(cells)
+    assert spans[0][1] == 0
+    assert all(before[2] == after[1] for before, after in pairwise(spans))
+    assert spans[-1][2] == cells
+    assert len({last - first for first, _, _, last in spans}) == 1
+    for first, own, end, last in spans:
+        assert first % 8 == 0
+        assert first <= max(0, own - network.OVERLAP_PX // 2)
+        assert last >= min(cells, end + network.OVERLAP_PX // 2)
+        assert last < cells + 8
 
 
 def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 It reads log contrast on the detection grid (8 µm in training) and, so that thin gaps between shafts are seen,
 that of luma at half its pixel. It says where centre lines run, in which direction, and where they end: the
-mean of what it says of the picture upright and turned by a quarter. Its arithmetic is local: what lies beyond
-its field of view (about 1 mm) changes nothing.
+mean of what it says of the picture upright and turned by a quarter (of chances, the mean of their logits).
+Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ WEIGHTS = Path(__file__).with_name("hairnet.onnx")
 
 
 @lru_cache(maxsize=1)
-def _session(path: str) -> Any:
+def _session(path: str, height: int, width: int) -> Any:
+    """The network for tiles of this size [px]: where sizes are known, sums become a part of convolutions."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -41,6 +42,9 @@ def _session(path: str) -> Any:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # with two tiles at a time a quarter less memory, in the same time
     options.log_severity_level = 3
+    for name, size in (("height", height), ("width", width)):
+        options.add_free_dimension_override_by_name(name, size)
+        options.add_free_dimension_override_by_name(f"fine_{name}", 2 * size)
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
@@ -61,33 +65,43 @@ def network_maps(contrast: Floats, fine: Floats, weights: Path = WEIGHTS) -> Evi
     lifted = np.empty((2 * rows, 2 * columns, ORIENTATIONS), np.float32)
     cells = lifted.reshape(rows, 2, columns, *_CELL[1:]).transpose(0, 2, 1, 3, 4)
     half = np.empty((HALF_CHANNELS, rows, columns), np.float32)
-    session = _session(str(weights))
+    down, across = _spans(rows), _spans(columns)
+    height, width = (2 * (spans[0][3] - spans[0][0]) for spans in (down, across))
+    session = _session(str(weights), height, width)
 
     def fill(place: tuple[_Span, _Span]) -> None:
         (y0, y, ye, y1), (x0, x, xe, x1) = place
-        tile = _padded(contrast[2 * y0 : 2 * y1, 2 * x0 : 2 * x1].transpose(2, 0, 1), MULTIPLE_PX)
-        luma = _padded(fine[None, 4 * y0 : 4 * y1, 4 * x0 : 4 * x1], 2 * MULTIPLE_PX)
+        tile = _padded(contrast[2 * y0 : 2 * y1, 2 * x0 : 2 * x1].transpose(2, 0, 1), height, width)
+        luma = _padded(fine[None, 4 * y0 : 4 * y1, 4 * x0 : 4 * x1], 2 * height, 2 * width)
         centre, rest = (out[0] for out in session.run(None, {"contrast": tile, "fine": luma}))
         inside = slice(y - y0, ye - y0), slice(x - x0, xe - x0)
         cells[y:ye, x:xe] = centre.reshape(*centre.shape[:2], *_CELL)[inside]
         half[:, y:ye, x:xe] = rest[:, *inside]
 
-    do_all(fill, list(product(_spans(rows), _spans(columns))))
+    do_all(fill, list(product(down, across)))
     planes = lifted[:h, :w].transpose(2, 0, 1)
     return EvidenceMaps(planes, half[0], half[1], half[2:4], half[4], half[5])
 
 
-def _padded(planes: Floats, multiple: int) -> Floats:
-    """Planes (n, h, w) as a batch of one (1, n, h', w'), edge lengths padded with zeros to multiples."""
-    pad = [(0, 0), *((0, -side % multiple) for side in planes.shape[1:])]
-    return np.ascontiguousarray(np.pad(planes, pad)[None], np.float32)
+def _padded(planes: Floats, height: int, width: int) -> Floats:
+    """Planes (n, h, w) as a batch of one (1, n, height, width), with zeros below and to the right."""
+    whole = np.zeros((1, len(planes), height, width), np.float32)
+    whole[0, :, : planes.shape[1], : planes.shape[2]] = planes
+    return whole
 
 
 def _spans(cells: int) -> list[_Span]:
-    """Tiles along one side, in 16 µm cells: first read, first of its own, end of its own, end of reading."""
+    """Tiles along one side, in 16 µm cells: first read, first of its own, end of its own, end of reading.
+
+    All read the same number of cells, so that one session serves them; the last may read beyond the picture.
+    """
     overlap = OVERLAP_PX // 2
     count = 1 if 2 * cells <= TILE_PX else -(-cells // (TILE_PX // 2 - 2 * overlap))
     at = [cells * k // count for k in range(count + 1)]
     # where a tile begins must not depend on its size: the network halves four times
     grain = MULTIPLE_PX // 2
-    return [(max(0, a - overlap) // grain * grain, a, b, min(cells, b + overlap)) for a, b in pairwise(at)]
+    begins = [max(0, a - overlap) // grain * grain for a in at[:-1]]
+    ends = [-(-min(cells, b + overlap) // grain) * grain for b in at[1:]]
+    size = max(end - begin for begin, end in zip(begins, ends, strict=True))
+    firsts = [max(0, min(begin, ends[-1] - size)) for begin in begins]
+    return [(first, a, b, first + size) for first, (a, b) in zip(firsts, pairwise(at), strict=True)]
