@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 from network import HairNet
 from torch import Tensor, nn
-from train import Patches
+from train import inputs
 
-CROP_PX = 256
-BATCHES, BATCH = 16, 12
-"""Patches on which the normalisation of the blend is measured."""
+BATCHES = 16
+"""On so many the normalisation of the blend is measured."""
 
 
 def blended(first: dict[str, Tensor], second: dict[str, Tensor], share: float) -> dict[str, Tensor]:
@@ -52,8 +51,7 @@ def main() -> None:
     ends = [torch.load(path) for path in (args.first, args.second)]
     net = HairNet(ends[0]["base"])
     net.load_state_dict(blended(ends[0]["net"], ends[1]["net"], args.share))
-    loader = torch.utils.data.DataLoader(Patches(args.patches, CROP_PX, 7), BATCH)
-    settle(net, [(batch[0], batch[1]) for batch, _ in zip(loader, range(BATCHES), strict=False)])
+    settle(net, inputs(args.patches, seed=7, count=BATCHES))
     torch.save({"net": net.state_dict(), "base": ends[0]["base"]}, args.out)
 
 

@@ -22,6 +22,8 @@ CELL_SIDE = 4
 """4 µm cells along one side of it."""
 READINGS = 2
 """Upright and turned."""
+STORED = [CELLS * k + cell for cell in range(CELLS) for k in range(ORIENTATIONS)]
+"""The head has centre lines bin by bin; stored, the bins of a place stand together: rows in that order."""
 
 
 def folded(block: ConvBlock) -> tuple[Tensor, Tensor]:
@@ -116,9 +118,7 @@ class Reader(nn.Module):
             for block, before in zip(blocks, coarser, strict=True)
         )
         n = CELLS * ORIENTATIONS
-        # pixel shuffle order is bin by bin; a place's bins are stored together
-        order = [CELLS * k + cell for cell in range(CELLS) for k in range(ORIENTATIONS)]
-        self.centre = self._rows(net.head, order)
+        self.centre = self._rows(net.head, STORED)
         self.rest = self._rows(net.head, list(range(n, net.head.out_channels)))
 
     @staticmethod
@@ -150,8 +150,8 @@ class Shipped(nn.Module):
 
     def forward(self, contrast: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
         """Return lifted (1, h/2, w/2, 4 * ORIENTATIONS), cell by cell, and half maps (1, 6, h/2, w/2)."""
-        upright, turned = self.upright(contrast, fine), self.turned(contrast, fine)
-        lifted, rest = upright[0] + turned[0], upright[1] + turned[1]
+        readings = self.upright(contrast, fine), self.turned(contrast, fine)
+        lifted, rest = (one + other for one, other in zip(*readings, strict=True))
         ends, direction, width, shaft = rest[:, :2], rest[:, 2:4], rest[:, 4:5], rest[:, 5:]
         width = torch.exp(torch.clamp(width, -2.0, 3.5))
         half = torch.cat([torch.sigmoid(ends), direction, width, torch.sigmoid(shaft)], 1)

@@ -14,20 +14,17 @@ from typing import Any
 
 import onnx
 import torch
-from export import CELL_SIDE, CELLS, READINGS
+from export import CELL_SIDE, READINGS, STORED
 from network import ConvBlock, HairNet
 from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
-from train import Patches
+from train import inputs
 
-from densitometry.trace.maps import ORIENTATIONS
 from densitometry.trace.network import WEIGHTS
 
-BASE = 24
-CROP_PX = 256
-BATCHES, BATCH = 24, 12
-"""Patches on which the normalisation is measured."""
+BATCHES = 24
+"""On so many the normalisation is measured."""
 
 
 def convolutions(path: Path) -> list[tuple[Tensor, Tensor | None]]:
@@ -44,7 +41,8 @@ def convolutions(path: Path) -> list[tuple[Tensor, Tensor | None]]:
 
 def restored(path: Path) -> HairNet:
     """The network of an exported file, each normalisation still folded into its convolution."""
-    net, left = HairNet(BASE), convolutions(path)
+    left = convolutions(path)
+    net = HairNet(base=len(left[0][0]))
     merges = {id(block) for block in (net.enc1, net.dec3[0], net.dec2[0], net.dec1[0])}
     for block in [module for module in net.modules() if isinstance(module, ConvBlock)]:
         kernel, bias = left.pop(0)
@@ -53,20 +51,17 @@ def restored(path: Path) -> HairNet:
             kernel = torch.cat([kernel, beside], 1)
         if block is net.fine:
             kernel = functional.pixel_unshuffle(kernel, CELL_SIDE)
-        norm = block.norm
-        norm.eps = 0.0
-        block.conv.weight.data = kernel
-        norm.bias.data = bias if bias is not None else torch.zeros(len(kernel))
-    n = CELLS * ORIENTATIONS
-    order = [CELLS * k + cell for cell in range(CELLS) for k in range(ORIENTATIONS)]
+        block.conv.weight.data, block.norm.bias.data = kernel, Tensor(bias)
+        block.norm.running_var = torch.full((len(kernel),), 1 - block.norm.eps)  # so that it changes nothing
+    rest = list(range(len(STORED), net.head.out_channels))
     for kernel, bias in left:
-        rows = order if len(kernel) == n else list(range(n, net.head.out_channels))
+        rows = STORED if len(kernel) == len(STORED) else rest
         net.head.weight.data[rows] = READINGS * kernel
         Tensor(net.head.bias).data[rows] = READINGS * Tensor(bias)
     return net
 
 
-def normalise(net: HairNet, batches: Any) -> None:
+def normalise(net: HairNet, batches: list[tuple[Tensor, Tensor]]) -> None:
     """Measure what each convolution gives and let its normalisation start from there."""
     blocks = [module for module in net.modules() if isinstance(module, ConvBlock)]
     sums = {block: torch.zeros(3, block.norm.num_features, dtype=torch.float64) for block in blocks}
@@ -90,7 +85,6 @@ def normalise(net: HairNet, batches: Any) -> None:
         mean = total / count
         variance = torch.clamp(squares / count - mean**2, min=1e-6)
         norm = block.norm
-        norm.eps = 1e-5
         norm.running_mean, norm.running_var = mean.float(), variance.float()
         norm.weight.data = torch.sqrt(variance + norm.eps).float()
         norm.bias.data = norm.bias.data + mean.float()
@@ -105,9 +99,8 @@ def main() -> None:
     args = parser.parse_args()
     net = restored(args.weights)
     net.eval()
-    patches = torch.utils.data.DataLoader(Patches(args.patches, CROP_PX, 1), BATCH)
-    normalise(net, (batch[:2] for batch, _ in zip(patches, range(BATCHES), strict=False)))
-    torch.save({"net": net.state_dict(), "base": BASE}, args.out)
+    normalise(net, inputs(args.patches, seed=1, count=BATCHES))
+    torch.save({"net": net.state_dict(), "base": net.stem.norm.num_features}, args.out)
 
 
 if __name__ == "__main__":

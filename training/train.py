@@ -28,6 +28,8 @@ from densitometry.trace.light import fine_contrast, log_contrast, to_linear
 from densitometry.trace.maps import ORIENTATIONS
 
 CENTRE, ROOT, TIP = slice(0, 4 * ORIENTATIONS), 4 * ORIENTATIONS, 4 * ORIENTATIONS + 1
+CROP_PX, BATCH = 256, 12
+"""Edge of a crop [8 µm px], 2 mm, and crops of a step."""
 AVERAGE_OVER = 0.998
 """Share of the mean of the weights that a step leaves: what is saved is the mean of some 500 steps."""
 WEIGHTS = {"centre": 18.0, "ends": 3.0, "any": 3.0, "direction": 0.5, "width": 0.3, "shaft": 1.0}
@@ -80,6 +82,12 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
             torch.from_numpy(near),
             torch.from_numpy(ignore),
         )
+
+
+def inputs(folder: Path, seed: int, count: int) -> list[tuple[Tensor, Tensor]]:
+    """Contrast and fine luma of so many batches, for measuring on them what normalisation takes away."""
+    loader = torch.utils.data.DataLoader(Patches(folder, CROP_PX, seed), BATCH)
+    return [(contrast, fine) for _, (contrast, fine, *_) in zip(range(count), loader, strict=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +162,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=12)
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=BATCH)
+    parser.add_argument("--size", type=int, default=CROP_PX)
     parser.add_argument("--base", type=int, default=24)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--start", type=Path)

@@ -79,7 +79,9 @@ class SkinSettings:
         redness: strength of blood variation; vessels_per_cm2 of curved vessels [1/cm²].
         shine, shine_patch, shine_angle_rad, shine_stretch: wet specular speckle, its patchiness, direction
             and elongation.
+        film: strength of the bright film that climbs up the sides of shafts and fills the gaps between them.
         furrow, furrow_um, furrow_width: strength, spacing [µm] and relative width of the skin lines.
+        folds_per_cm2, fold_depth: groups of short folds as fine as a hair [1/cm²] and how dark they are.
         pit, collar, ring: dark follicular opening, pale cuff, fine concentric folds round it.
         scale_near_hair, scale_per_cm2: whitish flakes at openings (0-1) and loose flakes [1/cm²].
         white_dots_per_cm2, yellow_dots_per_cm2, black_dots_per_cm2, nevi_per_cm2, specks_per_cm2: other
@@ -97,9 +99,12 @@ class SkinSettings:
     shine_patch: float = 0.8
     shine_angle_rad: float = 0.0
     shine_stretch: float = 1.6
+    film: float = 0.0
     furrow: float = 0.08
     furrow_um: float = 300.0
     furrow_width: float = 0.06
+    folds_per_cm2: float = 0.0
+    fold_depth: float = 0.0
     pit: float = 0.4
     collar: float = 0.2
     ring: float = 0.15

@@ -13,6 +13,7 @@ from densitometry.simulate.scene import Scene
 from densitometry.simulate.settings import Colour, SkinSettings
 from densitometry.simulate.strokes import F32, Board, paint_disc, paint_follicle, soft_stroke
 from densitometry.simulate.textures import SkinMap
+from densitometry.simulate.wet import lay_film, lay_folds
 
 # Relative absorption of red, green and blue (linear) by what colours skin, per unit of the layer.
 BLOOD = (0.12, 0.95, 0.75)
@@ -22,6 +23,7 @@ BURIED = (1.1, 0.72, 0.34)
 YELLOW = (0.05, 0.2, 0.8)
 SHINE = (0.82, 0.9, 1.15)
 FLAKE = (0.72, 0.74, 0.78)
+FILM_SHINE = 0.2
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ def paint_skin(
         + 0.5 * skin.blotch * broad
     )
     dark += _furrows(skin, place, rng, streaks)
+    lay_folds(dark, scene, um_to_px, um_per_px, board)
     pale = np.zeros(shape, np.float32)
     flakes = np.zeros(shape, np.float32)
     yellow = np.zeros(shape, np.float32)
@@ -85,6 +88,11 @@ def paint_skin(
     shine = (skin.shine * patch * (0.03 + 0.11 * speckle + 0.02 * speckle * speckle + 0.09 * bright)).astype(
         np.float32
     )
+    film = np.zeros(shape, np.float32)
+    lay_film(film, scene, um_to_px, um_per_px, board)
+    film *= np.clip(0.8 + 0.35 * streaks + 0.3 * grain, 0.1, 2.0)
+    reflectance *= (1.0 + film)[..., None]  # lit from within as well as shining
+    shine += FILM_SHINE * film
     return SkinLayers(
         np.asarray(reflectance, np.float32), shine, flakes, 0.4 * grain + 0.7 * streaks + 0.6 * hatch
     )
