@@ -106,7 +106,7 @@ class TraceSettings:
     )
     minimum_length_um: float = key(100.0, "shortest stretch followed as a hair [µm]", low=30, high=1_000)
     hair_price_um: float = key(
-        96.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
+        100.0, "length of perfect centre line a hair must gain to be believed [µm]", low=0, high=1_000
     )
     end_gain_um: float = key(
         56.0, "what a certain root or tip at its end is worth, as such a length [µm]", low=0, high=500

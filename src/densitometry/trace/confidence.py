@@ -8,12 +8,12 @@ import numpy as np
 
 from densitometry.trace.segments import Segment
 
-PRESENCE_WEIGHTS = (0.036, 3.142, 2.013, 0.151, -3.678)
+PRESENCE_WEIGHTS = (0.034, 3.654, 1.702, 0.368, -4.352)
 """Coefficients of `presence_features`, the constant last."""
-ROOT_WEIGHT, ROOT_CONSTANT = 0.132, -0.482
+ROOT_WEIGHT, ROOT_CONSTANT = 0.143, -0.337
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
-MISSED_PER_FOUND = 0.18
-"""Hairs missed for every hair found: mean 0.18, median 0.14 on random phantoms (`training/calibrate.py`)."""
+MISSED_PER_FOUND = 0.19
+"""Hairs missed for every hair found: mean 0.19, median 0.14 on random phantoms (`training/calibrate.py`)."""
 
 
 def presence_features(segment: Segment) -> tuple[float, ...]:
