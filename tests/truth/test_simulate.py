@@ -102,6 +102,29 @@ def test_a_hidden_hair_is_not_visible() -> None:
     assert over.visible == 1.0
 
 
+def test_film_lights_the_gap_between_two_shafts_and_leaves_their_truth() -> None:
+    pair = tuple(
+        replace(bar(0.0, 60.0), line_um=bar(0.0, 60.0).line_um + np.array([0.0, y])) for y in (-45.0, 45.0)
+    )
+    dry = Scene(PLAIN, (), pair, (), 3)
+    wet = replace(dry, settings=replace(PLAIN, skin=replace(PLAIN_SKIN, tone=(0.5, 0.5, 0.5), film=1.5)))
+    dry = replace(dry, settings=replace(PLAIN, skin=replace(PLAIN_SKIN, tone=(0.5, 0.5, 0.5))))
+    before, after = render_scene(dry), render_scene(wet)
+    gap, far = np.s_[58:61, 20:100], np.s_[5:30, :]
+    assert after.rgb[gap].mean() > before.rgb[gap].mean() + 10
+    assert (after.rgb[far] == before.rgb[far]).all()
+    assert json.dumps(after.truth()["hairs"]) == json.dumps(before.truth()["hairs"])
+
+
+def test_folds_are_dark_with_a_bright_flank_and_no_hairs() -> None:
+    grey = replace(PLAIN_SKIN, tone=(0.5, 0.5, 0.5))
+    folded = replace(grey, folds_per_cm2=3000.0, fold_depth=0.3)
+    smooth, lines = (render_scene(Scene(replace(PLAIN, skin=skin), (), (), (), 3)) for skin in (grey, folded))
+    assert lines.rgb.min() < smooth.rgb.min() - 10
+    assert lines.rgb.max() > smooth.rgb.max() + 5
+    assert not lines.hairs
+
+
 def test_the_density_asked_for_is_grown() -> None:
     settings = replace(preset("ordinary"), size_px=(1500, 1500), um_per_px=10.0)
     phantom = render_scene(

@@ -55,11 +55,11 @@ def prior(sd: float, df: float) -> Repeatability:
 
 SAME_SKIN_PRIOR: Mapping[str, Repeatability] = MappingProxyType(
     {
-        "density_change_pct": prior(0.014, 40.0),
-        "terminal_density_change_pct": prior(0.018, 40.0),
-        "mean_diameter_change_um": prior(1.05, 40.0),
-        "vellus_fraction_change": prior(0.010, 40.0),
-        "cumulative_thickness_change_pct": prior(0.018, 40.0),
+        "density_change_pct": prior(0.015, 40.0),
+        "terminal_density_change_pct": prior(0.019, 40.0),
+        "mean_diameter_change_um": prior(1.0, 40.0),
+        "vellus_fraction_change": prior(0.013, 40.0),
+        "cumulative_thickness_change_pct": prior(0.016, 40.0),
     }
 )
 """Scatter of one picture of unchanged clipped scalp compared over the shared skin (about 45 hairs), from
