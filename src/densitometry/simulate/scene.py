@@ -69,6 +69,16 @@ class Scene:
     loose: tuple[Shaft, ...]
     skin_seed: int
 
+    def count(self, per_cm2: float, rng: np.random.Generator) -> int:
+        """Draw how many of something that frequent lie in the field."""
+        width, height = self.settings.size_um
+        return int(rng.poisson(per_cm2 * width * height / UM2_PER_CM2)) if per_cm2 > 0 else 0
+
+    def somewhere_um(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draw a place (x, y) in the field [µm]."""
+        width, height = self.settings.size_um
+        return np.array([rng.uniform(0, width), rng.uniform(0, height)])
+
 
 def grow_scene(settings: SceneSettings, rng: np.random.Generator) -> Scene:
     """Grow hairs over the field and a margin round it, so that hairs rooted outside reach in.

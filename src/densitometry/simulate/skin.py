@@ -23,7 +23,6 @@ BURIED = (1.1, 0.72, 0.34)
 YELLOW = (0.05, 0.2, 0.8)
 SHINE = (0.82, 0.9, 1.15)
 FLAKE = (0.72, 0.74, 0.78)
-FILM_SHINE = 0.2
 
 
 @dataclass(slots=True)
@@ -88,11 +87,7 @@ def paint_skin(
     shine = (skin.shine * patch * (0.03 + 0.11 * speckle + 0.02 * speckle * speckle + 0.09 * bright)).astype(
         np.float32
     )
-    film = np.zeros(shape, np.float32)
-    lay_film(film, scene, um_to_px, um_per_px, board)
-    film *= np.clip(0.8 + 0.35 * streaks + 0.3 * grain, 0.1, 2.0)
-    reflectance *= (1.0 + film)[..., None]  # lit from within as well as shining
-    shine += FILM_SHINE * film
+    lay_film(reflectance, shine, 0.35 * streaks + 0.3 * grain, scene, um_to_px, um_per_px, board)
     return SkinLayers(
         np.asarray(reflectance, np.float32), shine, flakes, 0.4 * grain + 0.7 * streaks + 0.6 * hatch
     )
@@ -115,16 +110,6 @@ def _furrows(skin: SkinSettings, place: SkinMap, rng: np.random.Generator, strea
     return np.asarray(skin.furrow * total, np.float32)
 
 
-def _count(per_cm2: float, scene: Scene, rng: np.random.Generator) -> int:
-    width, height = scene.settings.size_um
-    return int(rng.poisson(per_cm2 * width * height / 1e8)) if per_cm2 > 0 else 0
-
-
-def _somewhere(scene: Scene, um_to_px: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    width, height = scene.settings.size_um
-    return np.asarray(um_to_px @ np.array([rng.uniform(0, width), rng.uniform(0, height), 1.0]), np.float64)
-
-
 def _vessels(
     skin: SkinSettings,
     scene: Scene,
@@ -134,8 +119,8 @@ def _vessels(
     board: Board,
     rng: np.random.Generator,
 ) -> None:
-    for _ in range(_count(skin.vessels_per_cm2, scene, rng)):
-        start = _somewhere(scene, um_to_px, rng)
+    for _ in range(scene.count(skin.vessels_per_cm2, rng)):
+        start = um_to_px @ np.append(scene.somewhere_um(rng), 1.0)
         n, step = int(rng.integers(8, 30)), 40.0 / um_per_px
         heading = rng.uniform(0, 6.28) + np.cumsum(rng.normal(0, 0.35, n))
         pts = start + np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1) * step, 0)
@@ -162,8 +147,8 @@ def _dots(
         (skin.scale_per_cm2, flakes, (20, 150), 0.5, (0.4, 1.2)),
     )
     for per_cm2, layer, size, soft, gain in kinds:
-        for _ in range(_count(per_cm2, scene, rng)):
-            x, y = _somewhere(scene, um_to_px, rng)
+        for _ in range(scene.count(per_cm2, rng)):
+            x, y = um_to_px @ np.append(scene.somewhere_um(rng), 1.0)
             r = max(0.5, rng.uniform(*size) / um_per_px)
             paint_disc(
                 layer, x, y, r, r * rng.uniform(0.5, 1.0), rng.uniform(0, 3.14), soft, rng.uniform(*gain)

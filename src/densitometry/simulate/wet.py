@@ -10,13 +10,23 @@ from densitometry.simulate.scene import Scene, Shaft
 from densitometry.simulate.strokes import F32, Board, soft_stroke
 
 POINTS_ALONG = 14
+FILM_SHINE = 0.2
 
 
-def lay_film(film: F32, scene: Scene, um_to_px: NDArray[np.float64], um_per_px: float, board: Board) -> None:
-    """Add the film that climbs up the sides of shafts; between two that lie close both sides add up."""
+def lay_film(
+    reflectance: F32,
+    shine: F32,
+    relief: F32,
+    scene: Scene,
+    um_to_px: NDArray[np.float64],
+    um_per_px: float,
+    board: Board,
+) -> None:
+    """Light the film that climbs up the sides of shafts; between two that lie close both sides add up."""
     strength = scene.settings.skin.film
     if strength <= 0.0:
         return
+    film = np.zeros(shine.shape, np.float32)
     rng = np.random.default_rng((scene.skin_seed, 1))
     for shaft in scene.shafts:
         draws = rng.random(8)
@@ -28,14 +38,17 @@ def lay_film(film: F32, scene: Scene, um_to_px: NDArray[np.float64], um_per_px: 
             reach = 0.3 + 1.2 * some[3]  # the film stands highest at the opening
             gain = strength * (0.3 + some[0]) * np.clip(1.15 - along / reach, 0.0, 1.0)
             soft_stroke(film, board, line, sigma, gain * _broken(rng))
+    film *= np.clip(0.8 + relief, 0.1, 2.0)
+    reflectance *= (1.0 + film)[..., None]  # lit from within as well as shining
+    shine += FILM_SHINE * film
 
 
 def _beside(
     shaft: Shaft, diameters: float, um_to_px: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Line so many diameters to the side of a shaft [px], and the share of its length before each point."""
-    along = np.linspace(-0.1, 1.02, POINTS_ALONG)
-    at = np.clip(along, 0.0, 1.0) * (len(shaft.line_um) - 1)
+    along = np.linspace(0.0, 1.0, POINTS_ALONG)
+    at = along * (len(shaft.line_um) - 1)
     k = np.arange(len(shaft.line_um))
     line = np.stack([np.interp(at, k, shaft.line_um[:, axis]) for axis in (0, 1)], 1)
     heading = np.gradient(line, axis=0)
@@ -54,9 +67,8 @@ def lay_folds(dark: F32, scene: Scene, um_to_px: NDArray[np.float64], um_per_px:
     if skin.folds_per_cm2 <= 0.0:
         return
     rng = np.random.default_rng((scene.skin_seed, 2))
-    width, height = scene.settings.size_um
-    for _ in range(rng.poisson(skin.folds_per_cm2 * width * height / 1e8)):
-        middle = np.array([rng.uniform(0, width), rng.uniform(0, height)])
+    for _ in range(scene.count(skin.folds_per_cm2, rng)):
+        middle = scene.somewhere_um(rng)
         if scene.units and rng.random() < 0.5:  # skin folds where shafts leave it
             unit = scene.units[int(rng.integers(len(scene.units)))]
             middle = np.array([unit.x_um, unit.y_um]) + rng.normal(0, 120.0, 2)
