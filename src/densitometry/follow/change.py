@@ -41,8 +41,8 @@ UNSEEN_DOUBT = 2.2
 were 0.83 (nothing changed), 0.95 (steady cycle), 0.84 (+25 %) and 1.08 (−20 %) of what is stated."""
 CHANGED_DOUBT = 0.09
 """Variance of its own that a hair told to have come or gone brings, before `UNSEEN_DOUBT` widens it: in a
-bundle a sibling may have been told instead, or with it. Without, the intervals of 119 of 135 simulated pairs (seeds
-901000 on) held the truth."""
+bundle a sibling may have been told instead, or with it. Without, the intervals of 119 of 135 simulated pairs
+(seeds 901000 on) held the truth."""
 PRESENT = 0.25
 """From this weight on a hair is taken for being there where openings and hairs are only counted."""
 
