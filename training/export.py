@@ -14,7 +14,7 @@ from network import ConvBlock, HairNet
 from torch import Tensor, nn
 from torch.nn import functional
 
-from densitometry.trace.maps import ORIENTATIONS
+from densitometry.trace.maps import CERTAIN, ORIENTATIONS
 
 CELLS = 4
 """8 µm cells in one 16 µm cell."""
@@ -149,13 +149,14 @@ class Shipped(nn.Module):
         self.upright, self.turned = Reader(net), Reader(turned(net))
 
     def forward(self, contrast: Tensor, fine: Tensor) -> tuple[Tensor, Tensor]:
-        """Return lifted (1, h/2, w/2, 4 * ORIENTATIONS), cell by cell, and half maps (1, 6, h/2, w/2)."""
+        """Return lifted (1, h/2, w/2, 4 * ORIENTATIONS), bytes by cell, and half maps (1, 6, h/2, w/2)."""
         readings = self.upright(contrast, fine), self.turned(contrast, fine)
         lifted, rest = (one + other for one, other in zip(*readings, strict=True))
         ends, direction, width, shaft = rest[:, :2], rest[:, 2:4], rest[:, 4:5], rest[:, 5:]
         width = torch.exp(torch.clamp(width, -2.0, 3.5))
         half = torch.cat([torch.sigmoid(ends), direction, width, torch.sigmoid(shaft)], 1)
-        return torch.sigmoid(lifted).permute(0, 2, 3, 1), half
+        stored = (torch.sigmoid(lifted) * CERTAIN + 0.5).to(torch.uint8)  # cut off, not rounded
+        return stored.permute(0, 2, 3, 1), half
 
 
 def main() -> None:

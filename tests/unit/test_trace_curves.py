@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from densitometry.trace import curves as curves_module
 from densitometry.trace.curves import FollowSettings, follow_curves
-from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, Floats
+from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, Floats, coded
 from densitometry.trace.segments import SegmentSettings, cut_curves
 
 Point = tuple[float, float]
@@ -44,7 +45,8 @@ def draw_maps(lines: list[tuple[Point, Point]], size: int = 120, half_width: flo
             half[channel] = np.maximum(
                 half[channel], np.exp(-((hx - ex) ** 2 + (hy - ey) ** 2) / (2 * 2.8**2))
             )
-    return EvidenceMaps(lifted, half[0], half[1], half[2:4], np.full_like(half[0], half_width), half[5])
+    wide = np.full_like(half[0], half_width)
+    return EvidenceMaps(coded(lifted), half[0], half[1], half[2:4], wide, half[5])
 
 
 def hairs_of(maps: EvidenceMaps) -> list[Floats]:
@@ -92,7 +94,8 @@ def test_crossing_is_passed_where_the_evidence_fades() -> None:
     lines = [((15.0, 40.0), (105.0, 80.0)), ((15.0, 80.0), (105.0, 40.0))]
     maps = draw_maps(lines)
     y, x = np.mgrid[:120, :120]
-    maps.lifted[:, np.hypot(x - 60, y - 60) < 6] *= 0.15
+    faded = np.hypot(x - 60, y - 60) < 6
+    maps.lifted[:, faded] = (0.15 * maps.lifted[:, faded]).astype(np.uint8)
     found = hairs_of(maps)
     assert len(found) == 2
     assert ends_error(found, lines) < 4
@@ -125,6 +128,16 @@ def test_touching_parallel_hairs_are_two() -> None:
     assert ends_error(found, lines) < 4
 
 
+@pytest.mark.parametrize(("root_x", "cut"), [(3.0, False), (6.0, False), (-8.0, True)])
+def test_a_root_seen_beside_the_border_is_inside(root_x: float, cut: bool) -> None:
+    """Two hairs from one root: the first claims it, and the second is no less rooted there."""
+    lines = [((root_x, 60.0), (80.0, 30.0)), ((root_x, 60.0), (80.0, 90.0))]
+    maps = draw_maps(lines)
+    curves = follow_curves(maps.lifted, maps.half_width_px, FollowSettings())
+    hairs = cut_curves(curves, maps, np.ones(maps.lifted.shape[1:], np.uint8), SegmentSettings())
+    assert [hair.root_cut for hair in hairs] == [cut, cut]
+
+
 def test_no_evidence_gives_no_hair() -> None:
     assert hairs_of(draw_maps([])) == []
 
@@ -137,7 +150,9 @@ def test_far_hair_changes_nothing() -> None:
     assert any(np.array_equal(alone[0], other) for other in beside)
 
 
-def draw_arcs(arcs: list[tuple[float, float, float, float, float]], size: int = 160) -> tuple[Floats, Floats]:
+def draw_arcs(
+    arcs: list[tuple[float, float, float, float, float]], size: int = 160
+) -> tuple[NDArray[np.uint8], Floats]:
     """Perfect centre lines of arcs: centre x, y, radius, first angle and angle spanned."""
     lifted = np.zeros((ORIENTATIONS, size, size))
     y, x = np.mgrid[:size, :size].astype(float)
@@ -149,7 +164,7 @@ def draw_arcs(arcs: list[tuple[float, float, float, float, float]], size: int = 
         for k in range(ORIENTATIONS):
             apart = np.abs((u - k + ORIENTATIONS / 2) % ORIENTATIONS - ORIENTATIONS / 2)
             lifted[k] = np.maximum(lifted[k], np.clip(1 - apart, 0, 1) * ridge)
-    return lifted, np.full((size // 2, size // 2), 2.0)
+    return coded(lifted), np.full((size // 2, size // 2), 2.0)
 
 
 def longest(curves: list[Floats]) -> int:
@@ -173,7 +188,8 @@ def test_far_curls_change_nothing() -> None:
     lines = [((20.0, 30.0), (100.0, 60.0)), ((80.0, 20.0), (30.0, 110.0)), ((15.0, 45.0), (105.0, 52.0))]
     straight = draw_maps(lines, size=size)
     # rough evidence: what cheap bending would follow
-    straight.lifted[:, :200, :200] *= np.random.default_rng(0).uniform(0.2, 1.0, (1, 200, 200))
+    rough = np.random.default_rng(0).uniform(0.2, 1.0, (1, 200, 200))
+    straight.lifted[:, :200, :200] = (straight.lifted[:, :200, :200] * rough).astype(np.uint8)
     curls, _ = draw_arcs([(x + 480, y + 480, *rest) for x, y, *rest in CURLS], size=size)
     alone = follow_curves(straight.lifted, straight.half_width_px, FollowSettings())
     both = follow_curves(np.maximum(straight.lifted, curls), straight.half_width_px, FollowSettings())

@@ -16,7 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.curves import FollowSettings, follow_curves
-from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps
+from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, coded
 from densitometry.trace.segments import sample
 from densitometry.trace.strips import find_ridges, mix_channels
 
@@ -181,7 +181,7 @@ def classical_maps(contrast: Floats) -> EvidenceMaps:
     size = ((h + 1) // 2, (w + 1) // 2)
     single, half = np.zeros((ORIENTATIONS, h, w), np.float32), np.full(size, _NO_SHAFT_HALF_PX, np.float32)
     _draw_lines(find_ridges(mix, texture), _LINE_SIGMA_PX, single, half)
-    found = [_refine_ends(curve, mix, half) for curve in follow_curves(single, half, FollowSettings())]
+    found = [_refine_ends(curve, mix, half) for curve in follow_curves(coded(single), half, FollowSettings())]
     curves = [curve for curve in found if _is_slender(curve, half)]
     lifted = np.zeros_like(single)
     smooth = [
@@ -196,7 +196,7 @@ def classical_maps(contrast: Floats) -> EvidenceMaps:
             curve, float(sure), _END_SIGMA_HALF_PX, _END_STRENGTH, half, nearest, ends, direction, shaft
         )
     return EvidenceMaps(
-        lifted=lifted,
+        lifted=coded(lifted),
         root=ends[0],
         tip=ends[1],
         direction=direction,

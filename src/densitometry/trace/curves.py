@@ -15,9 +15,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.curl import cell_of, price_shares
+from densitometry.trace.maps import CERTAIN
 from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
+Lifted = NDArray[np.uint8]
 
 _BINS = 12
 _BIN_RAD = math.pi / _BINS
@@ -74,7 +76,7 @@ class FollowSettings:
 
 
 @njit(cache=True)
-def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
+def evidence(lifted: Lifted, x: float, y: float, theta: float) -> float:
     """Evidence of a centre line through (x, y) along theta, from maps (h, w, bins).
 
     A bin counts fully within half a bin of theta, and not at all beyond one and a half.
@@ -94,11 +96,11 @@ def evidence(lifted: Floats, x: float, y: float, theta: float) -> float:
             top = lifted[y0, x0, k] * (1 - fx) + lifted[y0, x0 + 1, k] * fx
             low = lifted[y0 + 1, x0, k] * (1 - fx) + lifted[y0 + 1, x0 + 1, k] * fx
             total += weight * (top * (1 - fy) + low * fy)
-    return min(total, 1.0)
+    return min(total / CERTAIN, 1.0)
 
 
 @njit(cache=True)
-def _ahead(lifted: Floats, x: float, y: float, theta: float, turn: float) -> float:
+def _ahead(lifted: Lifted, x: float, y: float, theta: float, turn: float) -> float:
     """Mean evidence along the arc of constant curvature that lies ahead."""
     total = 0.0
     for _ in range(_LOOK_POINTS):
@@ -112,7 +114,7 @@ def _ahead(lifted: Floats, x: float, y: float, theta: float, turn: float) -> flo
 
 @njit(cache=True)
 def _follow(
-    lifted: Floats,
+    lifted: Lifted,
     x: float,
     y: float,
     theta: float,
@@ -168,7 +170,7 @@ def _follow(
 
 
 @njit(cache=True)
-def _aim(lifted: Floats, x: float, y: float, theta: float, price_share: float) -> tuple[float, float]:
+def _aim(lifted: Lifted, x: float, y: float, theta: float, price_share: float) -> tuple[float, float]:
     """Direction and curvature of the arc through a seed that sees most evidence on both sides."""
     best, aimed, bent = -1.0, theta, 0.0
     for j in range(-_AIMS, _AIMS + 1):
@@ -185,16 +187,16 @@ def _aim(lifted: Floats, x: float, y: float, theta: float, price_share: float) -
 
 
 @njit(cache=True, nogil=True)
-def _seeds(lifted: Floats, least: float, first: int, last: int) -> Floats:
+def _seeds(lifted: Lifted, least: float, first: int, last: int) -> Floats:
     """Ridge points (x, y, theta, evidence) of some rows: maxima across the dominant direction."""
     h, w, bins = lifted.shape
     found = []
     for y in range(max(1, first), min(last, h - 1)):
         for x in range(1, w - 1):
             for k in range(bins):
-                value = lifted[y, x, k]
-                before, after = lifted[y, x, (k - 1) % bins], lifted[y, x, (k + 1) % bins]
-                if value < 0.3 * least or value < before or value <= after:
+                value = float(lifted[y, x, k])
+                before, after = float(lifted[y, x, (k - 1) % bins]), float(lifted[y, x, (k + 1) % bins])
+                if value < 0.3 * least * CERTAIN or value < before or value <= after:
                     continue
                 theta = (k + (after - before) / (before + value + after + 1e-6)) * _BIN_RAD
                 here = evidence(lifted, float(x), float(y), theta)
@@ -207,7 +209,7 @@ def _seeds(lifted: Floats, least: float, first: int, last: int) -> Floats:
                     continue
                 total = 0.0
                 for j in range(bins):
-                    total += lifted[y, x, j]
+                    total += lifted[y, x, j] / CERTAIN
                 # a place where hairs cross is a bad start: its direction is mixed
                 found.append((float(x), float(y), theta, here * min(1.0, here / (total + 1e-6))))
     out = np.zeros((len(found), 4))
@@ -248,7 +250,7 @@ def _cover(
 
 @njit(cache=True)
 def _follow_all(
-    lifted: Floats,
+    lifted: Lifted,
     half_width: Floats,
     seeds: Floats,
     price_shares: Floats,
@@ -306,18 +308,18 @@ def _follow_all(
     return pool, np.array(sizes, np.int64)
 
 
-def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSettings) -> list[Floats]:
+def follow_curves(lifted: Lifted, half_width_px: Floats, settings: FollowSettings) -> list[Floats]:
     """Follow every centre line of the lifted maps once; where hair curls, with lower prices of bending.
 
     Args:
-        lifted: (bins, h, w) in [0, 1].
+        lifted: (bins, h, w) as in `EvidenceMaps`.
         half_width_px: (h/2, w/2) half width of the shaft.
         settings: see `FollowSettings`.
 
     Returns:
         Curves (N, 5), points about 1 px apart: x, y, evidence, direction [rad], 1 where new.
     """
-    maps = np.ascontiguousarray(lifted.transpose(1, 2, 0), dtype=np.float32)
+    maps = np.ascontiguousarray(lifted.transpose(1, 2, 0), dtype=np.uint8)
     half_width = np.ascontiguousarray(half_width_px, dtype=np.float32)
     seeds = _all_seeds(maps, settings.seed_evidence)
     if not len(seeds):
@@ -331,7 +333,7 @@ def follow_curves(lifted: Floats, half_width_px: Floats, settings: FollowSetting
     return curves if own.min() == 1.0 else _followed(maps, half_width, seeds, own, settings)
 
 
-def _all_seeds(maps: Floats, least: float) -> Floats:
+def _all_seeds(maps: Lifted, least: float) -> Floats:
     found: dict[int, Floats] = {}
 
     def find(first: int) -> None:
@@ -343,7 +345,7 @@ def _all_seeds(maps: Floats, least: float) -> Floats:
 
 
 def _followed(
-    maps: Floats, half_width: Floats, seeds: Floats, price_shares: Floats, settings: FollowSettings
+    maps: Lifted, half_width: Floats, seeds: Floats, price_shares: Floats, settings: FollowSettings
 ) -> list[Floats]:
     pool, sizes = _follow_all(
         maps,

@@ -62,7 +62,7 @@ def network_maps(contrast: Floats, fine: Floats, weights: Path = WEIGHTS) -> Evi
     h, w = contrast.shape[:2]
     rows, columns = (h + 1) // 2, (w + 1) // 2
     # stored as the follower reads it, all bins of a place side by side: no second copy of the largest array
-    lifted = np.empty((2 * rows, 2 * columns, ORIENTATIONS), np.float32)
+    lifted = np.empty((2 * rows, 2 * columns, ORIENTATIONS), np.uint8)
     cells = lifted.reshape(rows, 2, columns, *_CELL[1:]).transpose(0, 2, 1, 3, 4)
     half = np.empty((HALF_CHANNELS, rows, columns), np.float32)
     down, across = _spans(rows), _spans(columns)

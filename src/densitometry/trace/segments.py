@@ -22,6 +22,12 @@ from densitometry.trace.maps import EvidenceMaps
 
 Floats = NDArray[np.floating[Any]]
 
+_SEEN_ROOT = 0.45
+_SEEN_ROOT_PX = 6
+"""Root evidence so strong within so much of the border is a root inside the field. Of 91 roots up to 80 µm
+inside, in 68 tuning pictures of two simulators, 56 were taken for cut off without this and 15 are with it;
+of roots outside 6 and 12 were taken for seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentSettings:
@@ -174,7 +180,16 @@ def cut_curves(
         for hair in found:
             _claim(root, hair.points[0], settings)
             _claim(tip, hair.points[-1], settings)
-    return hairs
+    return [_with_seen_root(hair, maps.root) for hair in hairs]
+
+
+def _with_seen_root(hair: Segment, root: Floats) -> Segment:
+    """Return the hair with its root in the field where the root is seen beside the border."""
+    if not hair.root_cut:
+        return hair
+    x, y = (hair.points[:_SEEN_ROOT_PX].T - 0.5) / 2
+    seen = float(sample(root, x, y).max())
+    return dataclasses.replace(hair, root_cut=False, root_end=seen) if seen >= _SEEN_ROOT else hair
 
 
 def _claim(ends: Floats, place: Floats, settings: SegmentSettings) -> None:
