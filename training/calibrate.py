@@ -44,7 +44,7 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
     phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
     options = trace_options(TraceSettings(), PixelSize(um, "simulated"))
     picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
-    segments = find_segments(find_evidence(picture), picture, options)
+    segments = find_segments(find_evidence(picture, options), picture, options)
     lines = [(s.points + 0.5) / np.array(picture.factor) - 0.5 for s in segments]
     seen = np.ones(phantom.rgb.shape[:2], bool)
     hairs = [

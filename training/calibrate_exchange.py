@@ -91,7 +91,7 @@ def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     phantom = render_scene(grow_scene(scene, rng), um, rng)
     options = trace_options(TraceSettings(exchange_odds=NEVER), PixelSize(um, "simulated"))
     picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
-    segments = find_segments(find_evidence(picture), picture, options)
+    segments = find_segments(find_evidence(picture, options), picture, options)
     truth = Truth(phantom, np.array(picture.factor))
     judged = []
     for i, j, junction in find_junctions(segments, picture.contrast):

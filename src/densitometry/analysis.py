@@ -145,6 +145,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
     grid_um = settings.grid_um
     return TraceOptions(
         detector=settings.detector,
+        readings=settings.readings,
         grid_px=pixel_size.to_px(grid_um),
         follow=FollowSettings(
             seed_evidence=settings.seed_evidence,

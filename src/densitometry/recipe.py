@@ -124,7 +124,7 @@ def key_range(item: dataclasses.Field[Any]) -> str:
     """Return the accepted values of one key in words, for errors and the reference."""
     choices, low, high = (item.metadata.get(part) for part in ("choices", "low", "high"))
     if choices:
-        return " or ".join(f'"{choice}"' for choice in choices)
+        return " or ".join(_toml_value(choice) for choice in choices)
     if low is not None and high is not None:
         return f"{low:g} to {high:g}"
     if low is not None:
@@ -277,7 +277,7 @@ def _convert(value: Any, expected: Any) -> Value | None:
 
 
 def _check_range(item: dataclasses.Field[Any], stage: str, value: Value, source: str) -> None:
-    choices: tuple[str, ...] = item.metadata.get("choices", ())
+    choices: tuple[Value, ...] = item.metadata.get("choices", ())
     low, high = item.metadata.get("low"), item.metadata.get("high")
     for part in value if isinstance(value, tuple) else (value,):
         outside = bool(choices) and part not in choices

@@ -19,7 +19,7 @@ def key(
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: tuple[str, ...] = (),
+    choices: tuple[str, ...] | tuple[int, ...] = (),
 ) -> Any:
     """Declare one recipe key: its value, meaning and inclusive range (of each item, for a list)."""
     return dataclasses.field(
@@ -87,6 +87,9 @@ class TraceSettings:
     )
     detector: str = key(
         "network", "what finds centre lines: learned or not", choices=("network", "classical")
+    )
+    readings: int = key(
+        2, "readings of a picture, turned and mirrored, of which the mean is traced", choices=(2, 4, 8)
     )
     seed_evidence: float = key(
         0.5, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95

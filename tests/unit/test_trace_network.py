@@ -56,3 +56,16 @@ def test_nothing_to_see_is_no_evidence() -> None:
     maps = network.network_maps(np.zeros((64, 80, 3), np.float32), np.zeros((128, 160), np.float32))
     assert maps.lifted.shape == (network.ORIENTATIONS, 64, 80)
     assert maps.lifted.max() < 0.2 * CERTAIN
+
+
+@pytest.mark.parametrize(("down", "across"), [(-1, -1), (1, -1), (-1, 1)])
+def test_eight_readings_say_the_same_of_a_picture_turned_or_mirrored(down: int, across: int) -> None:
+    contrast, fine = noise(7, 96, 128)
+    plain = network.network_maps(contrast, fine, 8)
+    other = network.network_maps(contrast[::down, ::across], fine[::down, ::across], 8)
+    bins = np.arange(network.ORIENTATIONS) * (down * across)
+    np.testing.assert_array_equal(other.lifted[bins][:, ::down, ::across], plain.lifted)
+    for name in ("root", "tip", "half_width_px", "shaft"):
+        np.testing.assert_allclose(getattr(other, name)[::down, ::across], getattr(plain, name), atol=1e-5)
+    sign = np.array([across, down])[:, None, None]
+    np.testing.assert_allclose(other.direction[:, ::down, ::across] * sign, plain.direction, atol=1e-5)

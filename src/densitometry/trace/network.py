@@ -2,7 +2,8 @@
 
 It reads log contrast on the detection grid (8 µm in training) and, so that thin gaps between shafts are seen,
 that of luma at half its pixel. It says where centre lines run, in which direction, and where they end: the
-mean of what it says of the picture upright and turned by a quarter (of chances, the mean of their logits).
+mean of what it says of the picture upright and turned by a quarter (of chances, the mean of their logits),
+and where more readings are asked for, of the picture turned by a half and mirrored.
 Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
 
@@ -28,6 +29,14 @@ OVERLAP_PX = 96
 """Pictures larger than a tile are cut into tiles that overlap by more than the field of view (86 px)."""
 _CELL = (2, 2, ORIENTATIONS)
 """What the network says of centre lines in one 16 µm cell: its four 8 µm cells (y, x), every bin of each."""
+READINGS = {2: ((1, 1),), 4: ((1, 1), (-1, -1)), 8: ((1, 1), (-1, -1), (1, -1), (-1, 1))}
+"""Steps down and across by which a tile is read. The file holds two readings, upright and turned by a
+quarter; more come of the tile turned by a half, mirrored, and both."""
+_READ_BACKWARDS = {
+    (down, across): np.array([1, 1, across, down, 1, 1], np.float32)[:, None, None]
+    for down, across in product((1, -1), repeat=2)
+}
+"""What becomes of root, tip, direction x and y, half width and shaft where a tile is read backwards."""
 _Span = tuple[int, int, int, int]
 WEIGHTS = Path(__file__).with_name("hairnet.onnx")
 
@@ -48,12 +57,13 @@ def _session(path: str, height: int, width: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def network_maps(contrast: Floats, fine: Floats, weights: Path = WEIGHTS) -> EvidenceMaps:
+def network_maps(contrast: Floats, fine: Floats, readings: int = 2, weights: Path = WEIGHTS) -> EvidenceMaps:
     """Run the network over a picture of any size, in overlapping tiles.
 
     Args:
         contrast: (h, w, 3) log contrast on the detection grid.
         fine: (2h, 2w) log contrast of luma at half its pixel.
+        readings: 2, 4 or 8, of which the mean is taken; twice as many take twice as long.
         weights: ONNX file.
 
     Returns:
@@ -68,19 +78,50 @@ def network_maps(contrast: Floats, fine: Floats, weights: Path = WEIGHTS) -> Evi
     down, across = _spans(rows), _spans(columns)
     height, width = (2 * (spans[0][3] - spans[0][0]) for spans in (down, across))
     session = _session(str(weights), height, width)
+    views = READINGS[readings]
 
     def fill(place: tuple[_Span, _Span]) -> None:
         (y0, y, ye, y1), (x0, x, xe, x1) = place
         tile = _padded(contrast[2 * y0 : 2 * y1, 2 * x0 : 2 * x1].transpose(2, 0, 1), height, width)
         luma = _padded(fine[None, 4 * y0 : 4 * y1, 4 * x0 : 4 * x1], 2 * height, 2 * width)
-        centre, rest = (out[0] for out in session.run(None, {"contrast": tile, "fine": luma}))
+        centre, rest = _read(session, tile, luma, views)
         inside = slice(y - y0, ye - y0), slice(x - x0, xe - x0)
-        cells[y:ye, x:xe] = centre.reshape(*centre.shape[:2], *_CELL)[inside]
+        cells[y:ye, x:xe] = centre[inside]
         half[:, y:ye, x:xe] = rest[:, *inside]
 
-    do_all(fill, list(product(down, across)))
+    places = list(product(down, across))
+    if len(views) == 1:
+        do_all(fill, places)
+    else:  # two threads share the views of a tile, not the tiles: less memory
+        for place in places:
+            fill(place)
     planes = lifted[:h, :w].transpose(2, 0, 1)
     return EvidenceMaps(planes, half[0], half[1], half[2:4], half[4], half[5])
+
+
+def _read(
+    session: Any, tile: Floats, luma: Floats, views: tuple[tuple[int, int], ...]
+) -> tuple[NDArray[np.uint8], Floats]:
+    """What the network says of a tile, the mean over views: centre lines (h, w, *_CELL), rest (6, h, w)."""
+    size = tile.shape[2] // 2, tile.shape[3] // 2
+    said: dict[tuple[int, int], tuple[NDArray[np.uint8], Floats]] = {}
+
+    def read(view: tuple[int, int]) -> None:
+        down, across = view
+        inputs = {"contrast": tile, "fine": luma}
+        seen = {name: np.ascontiguousarray(each[..., ::down, ::across]) for name, each in inputs.items()}
+        lifted, half = (out[0] for out in session.run(None, seen))
+        lifted = lifted.reshape(*size, *_CELL)[::down, ::across, ::down, ::across]
+        if down != across:  # in a mirror directions run the other way round
+            lifted = lifted[..., -np.arange(ORIENTATIONS)]
+        said[view] = lifted, half[:, ::down, ::across] * _READ_BACKWARDS[view]
+
+    do_all(read, views)
+    if len(views) == 1:
+        return said[views[0]]
+    centre = sum((said[view][0] for view in views), np.full((*size, *_CELL), len(views) // 2, np.uint16))
+    rest = sum((said[view][1] for view in views), np.zeros((HALF_CHANNELS, *size), np.float32))
+    return (centre // len(views)).astype(np.uint8), rest / len(views)
 
 
 def _padded(planes: Floats, height: int, width: int) -> Floats:

@@ -33,12 +33,14 @@ class TraceOptions:
 
     Attributes:
         detector: "network" or "classical".
+        readings: of the network, whose mean is traced (`trace.network.READINGS`).
         grid_px: native pixels per pixel of the detection grid.
         follow, segment, join, exchange: settings on the detection grid.
         width: settings in native pixels.
     """
 
     detector: str
+    readings: int
     grid_px: float
     follow: FollowSettings
     segment: SegmentSettings
@@ -47,11 +49,11 @@ class TraceOptions:
     width: WidthSettings
 
 
-def find_evidence(picture: GridPicture, detector: str = "network") -> EvidenceMaps:
+def find_evidence(picture: GridPicture, options: TraceOptions) -> EvidenceMaps:
     """Evidence maps of a picture on the detection grid."""
-    if detector == "classical":
+    if options.detector == "classical":
         return classical_maps(picture.contrast)
-    return network_maps(picture.contrast, picture.fine)
+    return network_maps(picture.contrast, picture.fine, options.readings)
 
 
 def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
@@ -131,7 +133,7 @@ def trace_hairs(
         All hairs, ordered by their first point.
     """
     picture = to_grid(pixels, valid, options.grid_px)
-    segments = find_segments(find_evidence(picture, options.detector), picture, options)
+    segments = find_segments(find_evidence(picture, options), picture, options)
     if bridged is not None and bridged.any():
         segments = drop_bridged(segments, picture.mask(bridged))
     scale = np.array(picture.factor)
