@@ -106,14 +106,15 @@ CHANGES: dict[str, SameScalp] = {
 }
 
 
-def figures(rgb: Pixels, um_per_px: float) -> tuple[float, float]:
+def figures(rgb: Pixels, um_per_px: float, recipe: str) -> tuple[float, float]:
     """Return density [1/cm²] and mean diameter [µm] of a picture."""
-    summary = dm.analyze(dm.from_array(rgb, dm.PixelSize(um_per_px, "stated"))).summary
+    image = dm.from_array(rgb, dm.PixelSize(um_per_px, "stated"))
+    summary = dm.analyze(image, dm.load_recipe(recipe)).summary
     diameter = summary["mean_diameter_um"]
     return float(summary["density_per_cm2"]), float("nan") if diameter is None else float(diameter)
 
 
-def compare(picture: tuple[Path, float]) -> list[dict[str, str | float]]:
+def compare(picture: tuple[Path, float], recipe: str) -> list[dict[str, str | float]]:
     """Measure one picture and all its changes; density changes [%], mean diameter changes [µm]."""
     path, um_per_px = picture
     rgb = np.ascontiguousarray(np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
@@ -123,9 +124,9 @@ def compare(picture: tuple[Path, float]) -> list[dict[str, str | float]]:
         first = same.before(rgb)
         key = first.tobytes()
         if key not in straight:
-            straight[key] = figures(first, um_per_px)
+            straight[key] = figures(first, um_per_px, recipe)
         density, diameter = straight[key]
-        again, again_um = figures(same.change(rgb), um_per_px / same.scale)
+        again, again_um = figures(same.change(rgb), um_per_px / same.scale, recipe)
         change = 100 * (again / density - 1) if density else float("nan")
         rows.append({"change": name, "density_pct": change, "diameter_um": again_um - diameter})
     return rows
@@ -166,15 +167,16 @@ def _stored(folder: Path) -> Iterator[tuple[Path, float]]:
     "--pictures", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR"
 )
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), default=Path("benchmark_pictures"))
+@click.option("--recipe", default="trichoscopy", show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True)
-def main(count: int, folder: Path | None, keep: Path, jobs: int) -> None:
+def main(count: int, folder: Path | None, keep: Path, recipe: str, jobs: int) -> None:
     """Print how far density and mean diameter move when nothing but the picture has changed."""
     keep.mkdir(parents=True, exist_ok=True)
     todo = list(_stored(folder) if folder else _simulated(count, keep))
     if not todo:
         raise click.UsageError(f"{folder} holds no picture with a JSON file beside it that names um_per_px")
     with get_context("spawn").Pool(jobs) as pool:
-        rows = [row for found in pool.imap(compare, todo) for row in found]
+        rows = [row for found in pool.imap(partial(compare, recipe=recipe), todo) for row in found]
     click.echo(table(rows).round(2).to_string())
 
 
