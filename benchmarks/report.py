@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.environment import ROOT, source_digest
 from benchmarks.pictures import KINDS
 from benchmarks.tools import DECODE, OURS, PEERS, Tool
+from densitometry.trace.network import TILE_PX
 
 DOCUMENT = ROOT / "docs" / "accuracy.md"
 START, END = "<!-- benchmark:start -->", "<!-- benchmark:end -->"
@@ -24,12 +25,12 @@ SHOWN_PACKAGES = ("densitometry", "numpy", "opencv-python-headless", "onnxruntim
 Row = Mapping[str, Any]
 Format = Callable[[Row], str]
 
-HOW = """\
+HOW = f"""\
 Made by `make bench`; edit nothing between the markers. Phantoms with exact truth, seeds from 900 000,
 each a preset of `densitometry simulate` moved a little by its own draw; no test and no training saw
 them. All tools ran on the same files in one run, each in one process with every thread pool held at
 one thread, warm, from file to tables. There is one exception: this project takes a second thread for
-pictures of several tiles (more than 1200 px of 8 µm along a side), for a step of those higher than
+pictures of several tiles (more than {TILE_PX} px of 8 µm along a side), for a step of those higher than
 768 px of 8 µm, and for very many cross-sections: there its seconds are wall time on up to two cores. The
 peers stand at one untuned setting each (`benchmarks/peers/`), given the scale in µm, and look for dark hair
 only, as their recipes do.

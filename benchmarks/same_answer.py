@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import densitometry as dm
 from benchmarks import pictures
+from densitometry.recipe import DEFAULT_RECIPE
 
 Pixels = NDArray[np.uint8]
 Change = Callable[[Pixels], Pixels]
@@ -167,7 +168,7 @@ def _stored(folder: Path) -> Iterator[tuple[Path, float]]:
     "--pictures", "folder", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR"
 )
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), default=Path("benchmark_pictures"))
-@click.option("--recipe", default="trichoscopy", show_default=True)
+@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True)
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True)
 def main(count: int, folder: Path | None, keep: Path, recipe: str, jobs: int) -> None:
     """Print how far density and mean diameter move when nothing but the picture has changed."""

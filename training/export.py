@@ -155,7 +155,7 @@ class Shipped(nn.Module):
         ends, direction, width, shaft = rest[:, :2], rest[:, 2:4], rest[:, 4:5], rest[:, 5:]
         width = torch.exp(torch.clamp(width, -2.0, 3.5))
         half = torch.cat([torch.sigmoid(ends), direction, width, torch.sigmoid(shaft)], 1)
-        stored = (torch.sigmoid(lifted) * CERTAIN + 0.5).to(torch.uint8)  # cut off, not rounded
+        stored = (torch.sigmoid(lifted) * CERTAIN + 0.5).to(torch.uint8)  # to bytes it is cut off
         return stored.permute(0, 2, 3, 1), half
 
 

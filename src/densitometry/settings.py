@@ -89,7 +89,7 @@ class TraceSettings:
         "network", "what finds centre lines: learned or not", choices=("network", "classical")
     )
     readings: int = key(
-        2, "readings of a picture, turned and mirrored, of which the mean is traced", choices=(2, 4, 8)
+        2, "how often the network reads a picture, turned and mirrored; the mean is traced", choices=(2, 4, 8)
     )
     seed_evidence: float = key(
         0.5, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95

@@ -101,6 +101,7 @@ def test_maps_have_the_shapes_of_the_contract_whatever_the_picture(shape):
     assert maps.lifted.shape == (ORIENTATIONS, *shape)
     assert maps.root.shape == maps.tip.shape == maps.shaft.shape == maps.half_width_px.shape == half
     assert maps.direction.shape == (2, *half)
+    assert maps.lifted.dtype == np.uint8
     for plane in (maps.root, maps.tip, maps.shaft):
         assert plane.min() >= 0
         assert plane.max() <= 1

@@ -89,12 +89,7 @@ def network_maps(contrast: Floats, fine: Floats, readings: int = 2, weights: Pat
         cells[y:ye, x:xe] = centre[inside]
         half[:, y:ye, x:xe] = rest[:, *inside]
 
-    places = list(product(down, across))
-    if len(views) == 1:
-        do_all(fill, places)
-    else:  # two threads share the views of a tile, not the tiles: less memory
-        for place in places:
-            fill(place)
+    do_all(fill, list(product(down, across)))
     planes = lifted[:h, :w].transpose(2, 0, 1)
     return EvidenceMaps(planes, half[0], half[1], half[2:4], half[4], half[5])
 
