@@ -125,6 +125,42 @@ def test_folds_are_dark_with_a_bright_flank_and_no_hairs() -> None:
     assert not lines.hairs
 
 
+def dark_area_um2(hairs: HairSettings, shafts: tuple[Shaft, ...]) -> float:
+    """Area the shafts hide on plain skin [µm²]."""
+    rgb = render_scene(Scene(replace(PLAIN, hairs=hairs), (), shafts, (), 3), 5.0).rgb
+    light = to_linear(tuple(np.moveaxis(rgb / 255.0, -1, 0)))[0]
+    return float((1 - light / light.max()).sum() * 25.0)
+
+
+def test_a_torn_end_lacks_part_of_its_last_stretch_only() -> None:
+    torn = replace(PLAIN_HAIR, ragged=0.8)
+    shafts = [replace(bar(0.3, 90.0, 300.0), seed=seed) for seed in range(8)]
+    lost = [dark_area_um2(PLAIN_HAIR, (shaft,)) - dark_area_um2(torn, (shaft,)) for shaft in shafts]
+    assert min(lost) > -100.0
+    assert 100.0 < max(lost) < 0.8 * 90.0 * 90.0
+    natural = replace(shafts[0], clipped=False)
+    assert dark_area_um2(torn, (natural,)) == dark_area_um2(PLAIN_HAIR, (natural,))
+
+
+def test_lumps_leave_the_mean_width() -> None:
+    lumpy = replace(PLAIN_HAIR, lumps=0.08)
+    shafts = [replace(bar(0.3, 90.0, 2000.0), seed=seed) for seed in range(6)]
+    smooth = dark_area_um2(PLAIN_HAIR, shafts[:1])
+    areas = [dark_area_um2(lumpy, (shaft,)) for shaft in shafts]
+    assert np.mean(areas) == pytest.approx(smooth, rel=0.03)
+    assert len(set(areas)) == len(areas)
+
+
+def test_a_pressed_end_is_wider_and_the_stated_diameter_is_that_of_the_shaft() -> None:
+    flared = replace(preset("clipped").hairs, flare=0.5, root_narrowing=0.0)
+    settings = replace(preset("clipped"), hairs=flared, size_px=(300, 300))
+    shafts = [s for s in grow_scene(settings, np.random.default_rng(2)).shafts if s.clipped]
+    assert max(shaft.width_um[-1] / shaft.d_um for shaft in shafts) > 1.2
+    assert all(shaft.width_um[-1] > 0.95 * shaft.d_um for shaft in shafts)
+    # of 300 µm and more, half lie between the first and last 100 µm
+    assert all(np.median(s.width_um) / s.d_um < 1.1 for s in shafts)
+
+
 def test_the_density_asked_for_is_grown() -> None:
     settings = replace(preset("ordinary"), size_px=(1500, 1500), um_per_px=10.0)
     phantom = render_scene(

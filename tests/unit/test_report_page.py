@@ -226,7 +226,7 @@ def test_what_would_settle_it_is_said(results_folder):
     spot = _person(results_folder).spots[0]
     visit = shown_visit(spot)
     for code, words in (
-        ("inconclusive", "two or more pictures"),
+        ("inconclusive", "take more pictures"),
         ("too_early", "wait"),
         ("E203", "study check"),
     ):

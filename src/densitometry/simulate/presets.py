@@ -202,6 +202,9 @@ def random_settings(
     )
 
 
+THICK_SHARE = 0.45
+
+
 def _log(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
@@ -211,7 +214,9 @@ def _some(rng: np.random.Generator, chance: float, low: float, high: float) -> f
 
 
 def _random_clipped_hairs(rng: np.random.Generator) -> HairSettings:
-    weights = rng.dirichlet((3.0, 4.0, 2.0, 0.6))
+    # on many scalps shafts are thick and stand alone, and a wide dark body is one hair
+    thick = rng.random() < THICK_SHARE
+    weights = rng.dirichlet((5.0, 3.0, 1.0, 0.2) if thick else (3.0, 4.0, 2.0, 0.6))
     base = CLIPPED.hairs
     dark = (0.85, BLACK), (0.15, DARK_BROWN)
     brown = (0.3, BLACK), (0.6, DARK_BROWN), (0.1, BROWN)
@@ -223,9 +228,9 @@ def _random_clipped_hairs(rng: np.random.Generator) -> HairSettings:
         density_per_cm2=rng.uniform(80, 230),
         unit_weights=_four(weights),
         unit_spacing_um=rng.uniform(350, 650),
-        terminal_um=rng.uniform(58, 98),
+        terminal_um=rng.uniform(78, 118) if thick else rng.uniform(58, 98),
         terminal_sd=rng.uniform(0.1, 0.26),
-        terminal_range_um=(35.0, 130.0),
+        terminal_range_um=(35.0, 150.0 if thick else 130.0),
         vellus_fraction=_some(rng, 0.5, 0.01, 0.15),
         undersized_fraction=_some(rng, 0.75, 0.02, 0.25),
         length_um=_log(rng, 260, 800),
@@ -241,6 +246,9 @@ def _random_clipped_hairs(rng: np.random.Generator) -> HairSettings:
         streak=_log(rng, 0.008, 0.16),
         sparkle=_log(rng, 0.01, 0.2),
         roughness_um=rng.uniform(0.2, 2.2),
+        lumps=_some(rng, 0.6, 0.01, 0.09),
+        ragged=_some(rng, 0.7, 0.1, 0.8),
+        flare=_some(rng, 0.6, 0.05, 0.5),
         root_fade_um=_log(rng, 8, 60),
         root_narrowing=rng.uniform(0, 0.35),
         under_skin=_log(rng, 0.2, 1.6),

@@ -15,12 +15,13 @@ from densitometry.simulate import strokes
 from densitometry.simulate.cover import burn_in, in_circle, lay_bubbles, lay_surround
 from densitometry.simulate.phantom import Phantom, PhantomHair
 from densitometry.simulate.scene import VELLUS_BELOW_UM, Scene, Shaft
-from densitometry.simulate.settings import CameraSettings, as_plain
+from densitometry.simulate.settings import CameraSettings, HairSettings, as_plain
 from densitometry.simulate.skin import SHINE, lay_flakes, paint_skin
 from densitometry.simulate.strokes import Board
 
 SURFACE_STEP_UM = 7.0
 LANES = 7
+LUMP_STEPS = 8  # of the surface: 56 µm
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def _paint(
     length = float(np.hypot(*np.diff(pts, axis=0).T).sum())
     n_surface = int(length * grid_um / SURFACE_STEP_UM) + 12
     edge = _edges(rng, n_surface, hairs.roughness_um * (0.4 + 1.2 * u[1]), shaft.d_um) / grid_um
+    edge, torn = _worn(shaft, hairs, edge, grid_um)
     texture = rng.standard_normal((n_surface, LANES), dtype=np.float32)
     texture[1:] = 0.75 * texture[1:] + 0.66 * texture[:-1]
     texture[:, 1:] = 0.8 * texture[:, 1:] + 0.6 * texture[:, :-1]
@@ -220,7 +222,7 @@ def _paint(
     )
     p[strokes.UM], p[strokes.TEXTURE_STEP], p[strokes.OPACITY] = grid_um, SURFACE_STEP_UM / grid_um, 1.0
     strokes.paint_shaft(
-        fine, top, number, board, pts, half, edge, texture, shaft.pigment, shaft.body, SHINE, p
+        fine, top, number, board, pts, half, edge, texture, torn, shaft.pigment, shaft.body, SHINE, p
     )
 
 
@@ -231,6 +233,26 @@ def _edges(rng: np.random.Generator, n: int, rough_um: float, d_um: float) -> st
     smooth -= smooth.mean(0)
     rough = min(rough_um, 0.12 * d_um)
     return np.asarray(np.clip(rough * smooth, -0.3 * d_um, 0.3 * d_um), np.float32)
+
+
+def _worn(
+    shaft: Shaft, hairs: HairSettings, edge: strokes.F32, grid_um: float
+) -> tuple[strokes.F32, strokes.F32]:
+    """Return the edges with slow lumps and how much of the cut end is torn away in each lane [grid px]."""
+    torn = np.zeros(LANES, np.float32)
+    if hairs.lumps <= 0.0 and hairs.ragged <= 0.0:
+        return edge, torn
+    rng = np.random.default_rng((shaft.seed, 1))
+    d_px = shaft.d_um / grid_um
+    knots = rng.normal(0, hairs.lumps * rng.random() * d_px, (len(edge) // LUMP_STEPS + 3, 2))
+    at = np.arange(len(edge)) / LUMP_STEPS
+    slow = np.stack([np.interp(at, np.arange(len(knots)), knots[:, k]) for k in (0, 1)], 1)
+    slow -= slow.mean(0)
+    if shaft.clipped:
+        depth = hairs.ragged * d_px * rng.random() ** 2
+        torn = np.asarray(depth * rng.random(LANES), np.float32)
+        torn -= torn.min()
+    return np.asarray(edge + slow, np.float32), torn
 
 
 def _truth(

@@ -21,6 +21,7 @@ OUTGROWN = 1.6
 LEAVING, NEAR_UM, STRAIGHT_PER_MM = 0.5, 400.0, 0.6
 UNDERSIZED_UM = (18.0, 42.0)
 UNDERSIZED_LENGTH_UM = 300.0
+FLARE_UM = 50.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +255,8 @@ def _grow_shaft(
         taper = min(0.5 * length_um, rng.uniform(150.0, 600.0))
         left = np.clip((length_um - s) / taper, 0.0, 1.0)
         slow = slow * (0.12 + 0.88 * left**0.7)
+    if clipped and hairs.flare > 0.0:
+        slow = slow * (1.0 + hairs.flare * rng.random() ** 2 * np.exp((s - length_um) / FLARE_UM))
     width = d_um * slow
     body_part = (s >= END_MARGIN_UM) & (s <= length_um - max(END_MARGIN_UM, taper))
     if not body_part.any():

@@ -30,6 +30,8 @@ class HairSettings:
         colours: (weight, pigment, scatter, body) of each hair colour of this person.
         streak: strength of the specular streak; sparkle of its broken glints.
         roughness_um: standard deviation of each edge along the shaft [µm].
+        lumps: standard deviation of the slow part of each edge, in diameters.
+        ragged: how deep a cut end is torn, in diameters; flare: how much wider the blade has pressed it.
         root_fade_um: length over which a shaft sinks under the skin [µm].
         root_narrowing: relative narrowing at the skin surface.
         under_skin: strength of the diffuse shadow of the shaft under the skin; under_skin_um its length [µm].
@@ -61,6 +63,9 @@ class HairSettings:
     streak: float = 0.15
     sparkle: float = 0.1
     roughness_um: float = 1.0
+    lumps: float = 0.0
+    ragged: float = 0.0
+    flare: float = 0.0
     root_fade_um: float = 20.0
     root_narrowing: float = 0.15
     under_skin: float = 0.8

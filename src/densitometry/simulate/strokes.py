@@ -166,6 +166,7 @@ def _shaft(  # noqa: PLR0915 (one compiled loop: calls between kernels cost more
     half: Any,
     edge: Any,
     texture: Any,
+    torn: Any,
     pigment: Any,
     body: Any,
     gloss: Any,
@@ -209,7 +210,8 @@ def _shaft(  # noqa: PLR0915 (one compiled loop: calls between kernels cost more
         tex = (texture[a, la] * (1 - lb) + texture[a, la + 1] * lb) * (1 - b) + (
             texture[a + 1, la] * (1 - lb) + texture[a + 1, la + 1] * lb
         ) * b
-        end = p[TIP_ARC] + p[TIP_SLANT] * d - p[TIP_ROUND] * h * v * v
+        missing = torn[la] * (1 - lb) + torn[la + 1] * lb
+        end = p[TIP_ARC] + p[TIP_SLANT] * d - p[TIP_ROUND] * h * v * v - missing
         cover *= min(1.0, max(0.0, 0.5 + end - s))
         if p[FADE] > 0.0:
             z = (s - p[ROOT_ARC] + p[ROOT_SLANT] * d + p[FADE] * 0.45 * tex) / p[FADE]
@@ -248,12 +250,16 @@ def paint_shaft(
     half: NDArray[np.float64],
     edge: F32,
     texture: F32,
+    torn: F32,
     pigment: Any,
     body: Any,
     gloss: Any,
     parameters: NDArray[np.float64],
 ) -> None:
-    """Composite one shaft over `light`; write its number into `top` where it covers over half a pixel."""
+    """Composite one shaft over `light`; write its number into `top` where it covers over half a pixel.
+
+    `torn` says for each lane of the texture how much of the cut end is missing [px].
+    """
     _shaft(
         light,
         top,
@@ -266,6 +272,7 @@ def paint_shaft(
         half,
         edge,
         texture,
+        torn,
         np.asarray(pigment, np.float64),
         np.asarray(body, np.float64),
         np.asarray(gloss, np.float64),
