@@ -32,8 +32,6 @@ CROP_PX, BATCH = 256, 12
 """Edge of a crop [8 µm px], 2 mm, and crops of a step."""
 AVERAGE_OVER = 0.998
 """Share of the mean of the weights that a step leaves: what is saved is the mean of some 500 steps."""
-BODY_WEIGHT = 3.0
-"""How much more the inside of shafts weighs: whether a dark body is one hair or two is decided there."""
 WEIGHTS = {"centre": 18.0, "ends": 3.0, "any": 3.0, "direction": 0.5, "width": 0.3, "shaft": 1.0}
 
 
@@ -120,8 +118,6 @@ def losses_of(out: Tensor, lifted: Tensor, half: Tensor, near: Tensor, ignore: T
     """Losses of the maps by name; compiled, because a third of a step went into them."""
     care = 1 - ignore
     care_half = 1 - functional.max_pool2d(ignore[:, None], 2)[:, 0]
-    body = functional.interpolate(half[:, 5:6], scale_factor=2.0)[:, 0]
-    care = care * (1 + BODY_WEIGHT * body)
     target = functional.pixel_unshuffle(lifted, 2)
     care4 = functional.pixel_unshuffle(care[:, None].expand_as(lifted), 2)
     weight = (1 + 6 * target) * care4

@@ -28,7 +28,7 @@ from densitometry.trace.joins import JoinSettings
 from densitometry.trace.segments import SegmentSettings
 from densitometry.trace.tracer import TraceOptions, trace_hairs
 from densitometry.trace.width import WidthSettings
-from densitometry.units import PixelSize
+from densitometry.units import UM2_PER_CM2, PixelSize
 
 _SMOOTHED_SECTIONS = 9
 """Cross-sections a drawn edge is smoothed over; the numbers are not."""
@@ -146,6 +146,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
     return TraceOptions(
         detector=settings.detector,
         readings=settings.readings,
+        read_often_px=settings.read_often_cm2 * UM2_PER_CM2 / grid_um**2,
         grid_px=pixel_size.to_px(grid_um),
         follow=FollowSettings(
             seed_evidence=settings.seed_evidence,

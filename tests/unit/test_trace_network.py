@@ -9,8 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from densitometry.trace import network, workers
+from densitometry.analysis import trace_options
+from densitometry.settings import TraceSettings
+from densitometry.trace import network, tracer, workers
+from densitometry.trace.grid import to_grid
 from densitometry.trace.maps import CERTAIN
+from densitometry.units import PixelSize
 
 
 def noise(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
@@ -37,8 +41,10 @@ def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int) -> None:
     assert all(before[2] == after[1] for before, after in pairwise(spans))
     assert spans[-1][2] == cells
     assert len({last - first for first, _, _, last in spans}) == 1
+    # halved at the same places by every tile, and, to within a cell, by a mirrored picture
+    assert len({first % 8 for first, *_ in spans}) == 1
+    assert abs(-spans[0][0] - -cells % 8 / 2) <= 0.5
     for first, own, end, last in spans:
-        assert first % 8 == 0
         assert first <= max(0, own - network.OVERLAP_PX // 2)
         assert last >= min(cells, end + network.OVERLAP_PX // 2)
         assert last < cells + 8
@@ -71,8 +77,8 @@ def shafts(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("down", "across"), [(-1, -1), (1, -1), (-1, 1)])
 def test_eight_readings_say_the_same_of_a_picture_turned_or_mirrored(down: int, across: int) -> None:
-    """Where edges are multiples of 16 px: else the network halves the turned picture at other places."""
-    contrast, fine = shafts(96, 128)
+    """As every picture's edges are multiples of four px, a turned one is halved at the same places."""
+    contrast, fine = shafts(100, 132)
     turned = np.ascontiguousarray(contrast[::down, ::across]), np.ascontiguousarray(fine[::down, ::across])
     bins = np.arange(network.ORIENTATIONS) * (down * across)
     plain, two = network.network_maps(contrast, fine, 8), network.network_maps(contrast, fine, 2)
@@ -93,6 +99,19 @@ def test_eight_readings_agree_with_two() -> None:
     for name in ("lifted", "root", "tip", "direction", "half_width_px", "shaft"):
         one, other = (getattr(maps, name).ravel().astype(float) for maps in (two, eight))
         assert np.corrcoef(one, other)[0, 1] > 0.9, name
+
+
+@pytest.mark.parametrize(("area_cm2", "read"), [(0.5, 8), (2.0, 2)])
+def test_large_pictures_are_read_twice_only(
+    monkeypatch: pytest.MonkeyPatch, area_cm2: float, read: int
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(tracer, "network_maps", lambda contrast, fine, readings: asked.append(readings))
+    edge = round((area_cm2 * 1e8) ** 0.5 / 80.0)
+    pixels, everywhere = np.full((edge, edge, 3), 180, np.uint8), np.ones((edge, edge), bool)
+    options = trace_options(TraceSettings(), PixelSize(80.0, "simulated"))
+    tracer.find_evidence(to_grid(pixels, everywhere, options.grid_px), options)
+    assert asked == [read]
 
 
 def test_work_within_work_takes_no_more_threads() -> None:

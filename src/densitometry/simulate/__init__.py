@@ -2,7 +2,7 @@
 
 from densitometry.simulate.files import write_phantom
 from densitometry.simulate.phantom import Phantom, PhantomHair
-from densitometry.simulate.presets import PRESETS, preset, random_settings
+from densitometry.simulate.presets import PRESETS, preset
 from densitometry.simulate.render import View, render_scene, whole_field
 from densitometry.simulate.scene import Scene, Shaft, Unit, grow_scene
 from densitometry.simulate.settings import (
@@ -12,6 +12,7 @@ from densitometry.simulate.settings import (
     SceneSettings,
     SkinSettings,
 )
+from densitometry.simulate.variety import random_settings
 
 __all__ = [
     "PRESETS",

@@ -44,6 +44,8 @@ _MAX_POINTS = 3000
 _FULL_CIRCLE_RAD = 2 * math.pi
 """Whoever turned so far goes round a bubble."""
 _WIDEST_COVER_PX = 4.0
+_SAFE_DIGITS = 4
+"""Of the order of seeds: in a mirrored picture sums differ in the last digits, and the order should not."""
 _ROWS_TOGETHER = 768
 """Rows in which one thread looks for seeds at a time."""
 
@@ -188,7 +190,7 @@ def _aim(lifted: Lifted, x: float, y: float, theta: float, price_share: float) -
 
 @njit(cache=True, nogil=True)
 def _seeds(lifted: Lifted, least: float, first: int, last: int) -> Floats:
-    """Ridge points (x, y, theta, evidence) of some rows: maxima across the dominant direction."""
+    """Maxima across the dominant direction in some rows: x, y, theta, evidence, and that along the line."""
     h, w, bins = lifted.shape
     found = []
     for y in range(max(1, first), min(last, h - 1)):
@@ -211,10 +213,13 @@ def _seeds(lifted: Lifted, least: float, first: int, last: int) -> Floats:
                 for j in range(bins):
                     total += lifted[y, x, j] / CERTAIN
                 # a place where hairs cross is a bad start: its direction is mixed
-                found.append((float(x), float(y), theta, here * min(1.0, here / (total + 1e-6))))
-    out = np.zeros((len(found), 4))
+                clear = here * min(1.0, here / (total + 1e-6))
+                sight = _ahead(lifted, float(x), float(y), theta, 0.0)
+                sight += _ahead(lifted, float(x), float(y), theta + math.pi, 0.0)
+                found.append((float(x), float(y), theta, clear, sight / 2))
+    out = np.zeros((len(found), 5))
     for i in range(len(found)):
-        for j in range(4):
+        for j in range(5):
             out[i, j] = found[i][j]
     return out
 
@@ -324,9 +329,9 @@ def follow_curves(lifted: Lifted, half_width_px: Floats, settings: FollowSetting
     seeds = _all_seeds(maps, settings.seed_evidence)
     if not len(seeds):
         return []
-    # the middle of a strong line is the safest start: order by evidence seen along the line, then by place
-    strength = np.round(seeds[:, 3], 2)
-    seeds = seeds[np.lexsort((seeds[:, 0], seeds[:, 1], -strength))]
+    # the middle of a strong line is the safest start: order by the evidence there and along the line
+    safe = np.round(seeds[:, 3] * seeds[:, 4], _SAFE_DIGITS)
+    seeds = seeds[np.lexsort((seeds[:, 0], seeds[:, 1], -safe))]
     curves = _followed(maps, half_width, seeds, np.ones(len(seeds)), settings)
     shares = price_shares(curves, lifted.shape[1:], settings.usual_curl_rad_per_px)
     own = shares[cell_of(seeds[:, 0], seeds[:, 1])]

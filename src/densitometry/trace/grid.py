@@ -16,6 +16,9 @@ Floats = NDArray[np.floating[Any]]
 CONTRAST_WINDOW_PX = 61
 """Window of the local mean in `log_contrast` the network was trained with [px of the grid]."""
 
+EDGE_MULTIPLE_PX = 4
+"""Edges of the grid are multiples of this: the network then halves a mirrored picture at the same places."""
+
 
 @dataclass(frozen=True, slots=True)
 class GridPicture:
@@ -49,7 +52,7 @@ def to_grid(pixels: NDArray[Any], valid: NDArray[np.bool_], grid_px: float) -> G
         grid_px: native pixels per pixel of the grid.
     """
     h, w = pixels.shape[:2]
-    rows, columns = max(2, round(h / grid_px)), max(2, round(w / grid_px))
+    rows, columns = (EDGE_MULTIPLE_PX * max(1, round(n / grid_px / EDGE_MULTIPLE_PX)) for n in (h, w))
     field = _mask_to(valid, (rows, columns))
     coarse = to_linear(resized(pixels, rows, columns))
     contrast = log_contrast(coarse, field, CONTRAST_WINDOW_PX)

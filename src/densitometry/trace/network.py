@@ -3,7 +3,8 @@
 It reads log contrast on the detection grid (8 µm in training) and, so that thin gaps between shafts are seen,
 that of luma at half its pixel. It says where centre lines run, in which direction, and where they end: the
 mean of what it says of the picture upright and turned by a quarter (of chances, the mean of their logits),
-and where more readings are asked for, of the picture turned by a half and mirrored.
+and where more readings are asked for, of the picture turned by a half and mirrored. With eight a picture that
+is turned by quarters or mirrored gives the same maps.
 Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
 
@@ -32,6 +33,7 @@ _CELL = (2, 2, ORIENTATIONS)
 READINGS = {2: ((1, 1),), 4: ((1, 1), (-1, -1)), 8: ((1, 1), (-1, -1), (1, -1), (-1, 1))}
 """Steps down and across by which a tile is read. The file holds two readings, upright and turned by a
 quarter; more come of the tile turned by a half, mirrored, and both."""
+FEWEST_READINGS = min(READINGS)
 _READ_BACKWARDS = {
     (down, across): np.array([1, 1, across, down, 1, 1], np.float32)[:, None, None]
     for down, across in product((1, -1), repeat=2)
@@ -57,7 +59,9 @@ def _session(path: str, height: int, width: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def network_maps(contrast: Floats, fine: Floats, readings: int = 2, weights: Path = WEIGHTS) -> EvidenceMaps:
+def network_maps(
+    contrast: Floats, fine: Floats, readings: int = FEWEST_READINGS, weights: Path = WEIGHTS
+) -> EvidenceMaps:
     """Run the network over a picture of any size, in overlapping tiles.
 
     Args:
@@ -81,9 +85,9 @@ def network_maps(contrast: Floats, fine: Floats, readings: int = 2, weights: Pat
     views = READINGS[readings]
 
     def fill(place: tuple[_Span, _Span]) -> None:
-        (y0, y, ye, y1), (x0, x, xe, x1) = place
-        tile = _padded(contrast[2 * y0 : 2 * y1, 2 * x0 : 2 * x1].transpose(2, 0, 1), height, width)
-        luma = _padded(fine[None, 4 * y0 : 4 * y1, 4 * x0 : 4 * x1], 2 * height, 2 * width)
+        (y0, y, ye, _), (x0, x, xe, _) = place
+        tile = _part(contrast.transpose(2, 0, 1), 2 * y0, 2 * x0, height, width)
+        luma = _part(fine[None], 4 * y0, 4 * x0, 2 * height, 2 * width)
         centre, rest = _read(session, tile, luma, views)
         inside = slice(y - y0, ye - y0), slice(x - x0, xe - x0)
         cells[y:ye, x:xe] = centre[inside]
@@ -119,25 +123,28 @@ def _read(
     return (centre // len(views)).astype(np.uint8), rest / len(views)
 
 
-def _padded(planes: Floats, height: int, width: int) -> Floats:
-    """Planes (n, h, w) as a batch of one (1, n, height, width), with zeros below and to the right."""
+def _part(planes: Floats, top: int, left: int, height: int, width: int) -> Floats:
+    """Part of planes (n, h, w) as a batch of one (1, n, height, width), with zeros outside the picture."""
     whole = np.zeros((1, len(planes), height, width), np.float32)
-    whole[0, :, : planes.shape[1], : planes.shape[2]] = planes
+    y, x = max(0, -top), max(0, -left)
+    seen = planes[:, top + y : top + height, left + x : left + width]
+    whole[0, :, y : y + seen.shape[1], x : x + seen.shape[2]] = seen
     return whole
 
 
 def _spans(cells: int) -> list[_Span]:
     """Tiles along one side, in 16 µm cells: first read, first of its own, end of its own, end of reading.
 
-    All read the same number of cells, so that one session serves them; the last may read beyond the picture.
+    All read the same number of cells, so that one session serves them; they may read beyond the picture.
+    Where the network halves is counted from the middle: a mirrored picture is halved at the same places.
     """
     overlap = OVERLAP_PX // 2
     count = 1 if 2 * cells <= TILE_PX else -(-cells // (TILE_PX // 2 - 2 * overlap))
     at = [cells * k // count for k in range(count + 1)]
-    # where a tile begins must not depend on its size: the network halves four times
     grain = MULTIPLE_PX // 2
-    begins = [max(0, a - overlap) // grain * grain for a in at[:-1]]
-    ends = [-(-min(cells, b + overlap) // grain) * grain for b in at[1:]]
+    beyond = -cells % grain // 2
+    begins = [(max(0, a - overlap) + beyond) // grain * grain - beyond for a in at[:-1]]
+    ends = [-(-(min(cells, b + overlap) + beyond) // grain) * grain - beyond for b in at[1:]]
     size = max(end - begin for begin, end in zip(begins, ends, strict=True))
-    firsts = [max(0, min(begin, ends[-1] - size)) for begin in begins]
+    firsts = [max(-beyond, min(begin, ends[-1] - size)) for begin in begins]
     return [(first, a, b, first + size) for first, (a, b) in zip(firsts, pairwise(at), strict=True)]

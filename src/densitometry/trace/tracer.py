@@ -18,7 +18,7 @@ from densitometry.trace.grid import GridPicture, to_grid
 from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
-from densitometry.trace.network import network_maps
+from densitometry.trace.network import FEWEST_READINGS, network_maps
 from densitometry.trace.rims import drop_bridged, drop_rims
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.shadows import leave_shadows
@@ -34,6 +34,7 @@ class TraceOptions:
     Attributes:
         detector: "network" or "classical".
         readings: of the network, whose mean is traced (`trace.network.READINGS`).
+        read_often_px: pixels of the detection grid beyond which a picture is read twice only.
         grid_px: native pixels per pixel of the detection grid.
         follow, segment, join, exchange: settings on the detection grid.
         width: settings in native pixels.
@@ -41,6 +42,7 @@ class TraceOptions:
 
     detector: str
     readings: int
+    read_often_px: float
     grid_px: float
     follow: FollowSettings
     segment: SegmentSettings
@@ -53,7 +55,8 @@ def find_evidence(picture: GridPicture, options: TraceOptions) -> EvidenceMaps:
     """Evidence maps of a picture on the detection grid."""
     if options.detector == "classical":
         return classical_maps(picture.contrast)
-    return network_maps(picture.contrast, picture.fine, options.readings)
+    often = picture.valid.size <= options.read_often_px
+    return network_maps(picture.contrast, picture.fine, options.readings if often else FEWEST_READINGS)
 
 
 def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
