@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from itertools import pairwise
 
 import cv2
@@ -112,13 +111,3 @@ def test_large_pictures_are_read_twice_only(
     options = trace_options(TraceSettings(), PixelSize(80.0, "simulated"))
     tracer.find_evidence(to_grid(pixels, everywhere, options.grid_px), options)
     assert asked == [read]
-
-
-def test_work_within_work_takes_no_more_threads() -> None:
-    seen: dict[int, set[str]] = {0: set(), 1: set()}
-
-    def work(part: int) -> None:
-        workers.do_all(lambda _: seen[part].add(threading.current_thread().name), range(8))
-
-    workers.do_all(work, range(2))
-    assert [len(names) for names in seen.values()] == [1, 1]

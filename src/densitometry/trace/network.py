@@ -103,23 +103,19 @@ def _read(
 ) -> tuple[NDArray[np.uint8], Floats]:
     """What the network says of a tile, the mean over views: centre lines (h, w, *_CELL), rest (6, h, w)."""
     size = tile.shape[2] // 2, tile.shape[3] // 2
-    said: dict[tuple[int, int], tuple[NDArray[np.uint8], Floats]] = {}
-
-    def read(view: tuple[int, int]) -> None:
-        down, across = view
-        inputs = {"contrast": tile, "fine": luma}
+    centre = np.full((*size, *_CELL), len(views) // 2, np.uint16)
+    rest = np.zeros((HALF_CHANNELS, *size), np.float32)
+    inputs = {"contrast": tile, "fine": luma}
+    for down, across in views:
         seen = {name: np.ascontiguousarray(each[..., ::down, ::across]) for name, each in inputs.items()}
         lifted, half = (out[0] for out in session.run(None, seen))
+        if len(views) == 1:
+            return lifted.reshape(*size, *_CELL), half
         lifted = lifted.reshape(*size, *_CELL)[::down, ::across, ::down, ::across]
         if down != across:  # in a mirror directions run the other way round
             lifted = lifted[..., -np.arange(ORIENTATIONS)]
-        said[view] = lifted, half[:, ::down, ::across] * _READ_BACKWARDS[view]
-
-    do_all(read, views)
-    if len(views) == 1:
-        return said[views[0]]
-    centre = sum((said[view][0] for view in views), np.full((*size, *_CELL), len(views) // 2, np.uint16))
-    rest = sum((said[view][1] for view in views), np.zeros((HALF_CHANNELS, *size), np.float32))
+        centre += lifted
+        rest += half[:, ::down, ::across] * _READ_BACKWARDS[down, across]
     return (centre // len(views)).astype(np.uint8), rest / len(views)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -11,22 +10,17 @@ from typing import TypeVar
 Part = TypeVar("Part")
 
 WORKERS = 2
-_here = threading.local()
 
 
 def may_share_work() -> bool:
-    """Whether a second thread may help: one process of several, or thread of two, has its own processor."""
-    return multiprocessing.parent_process() is None and not getattr(_here, "shares", False)
-
-
-def _share() -> None:
-    _here.shares = True
+    """Whether a second thread may help; one process of several has its processor to itself."""
+    return multiprocessing.parent_process() is None
 
 
 def do_all(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
     """Do the work for every part; parts do not touch each other's results, so order changes nothing."""
     if len(parts) > 1 and may_share_work():
-        with ThreadPoolExecutor(WORKERS, initializer=_share) as pool:
+        with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(work, parts))
     else:
         for part in parts:
