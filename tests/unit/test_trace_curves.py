@@ -142,6 +142,26 @@ def test_no_evidence_gives_no_hair() -> None:
     assert hairs_of(draw_maps([])) == []
 
 
+def test_mirrored_maps_give_mirrored_curves() -> None:
+    """Where seeds of crossing lines are followed first must not hang on where they lie in the picture."""
+    rng = np.random.default_rng(3)
+    roots, headings = rng.uniform(30, 90, (10, 2)), rng.uniform(0, 2 * np.pi, 10)
+    tips = roots + 28 * np.stack([np.cos(headings), np.sin(headings)], 1)
+    maps = draw_maps([((r[0], r[1]), (t[0], t[1])) for r, t in zip(roots, tips, strict=True)])
+    bins = -np.arange(ORIENTATIONS)
+    plain = follow_curves(maps.lifted, maps.half_width_px, FollowSettings())
+    mirrored = follow_curves(maps.lifted[bins][:, :, ::-1], maps.half_width_px[:, ::-1], FollowSettings())
+    last = maps.lifted.shape[2] - 1
+
+    def places(curves: list[Floats], flip: bool) -> Floats:
+        lines = [np.column_stack([last - c[:, 0] if flip else c[:, 0], c[:, 1]]) for c in curves]
+        rows = np.round(np.concatenate(lines), 3)
+        return rows[np.lexsort(rows.T)]
+
+    assert [len(c) for c in plain] == [len(c) for c in mirrored]
+    np.testing.assert_allclose(places(plain, False), places(mirrored, True), atol=2e-3)
+
+
 def test_far_hair_changes_nothing() -> None:
     near = ((10.0, 20.0), (50.0, 35.0))
     alone = hairs_of(draw_maps([near]))

@@ -4,7 +4,7 @@ It reads log contrast on the detection grid (8 µm in training) and, so that thi
 that of luma at half its pixel. It says where centre lines run, in which direction, and where they end: the
 mean of what it says of the picture upright and turned by a quarter (of chances, the mean of their logits),
 and where more readings are asked for, of the picture turned by a half and mirrored. With eight a picture that
-is turned by quarters or mirrored gives the same maps.
+is mirrored or turned by a half gives the same maps, and one turned by a quarter nearly the same.
 Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
 
