@@ -161,6 +161,32 @@ def test_a_pressed_end_is_wider_and_the_stated_diameter_is_that_of_the_shaft() -
     assert all(np.median(s.width_um) / s.d_um < 1.1 for s in shafts)
 
 
+def test_clinging_shafts_stand_apart_and_end_side_by_side() -> None:
+    pair = replace(
+        preset("clipped").hairs,
+        cling=1.0,
+        unit_weights=(0.0, 1.0, 0.0, 0.0),
+        undersized_fraction=0.0,
+        vellus_fraction=0.0,
+        fan_sd_rad=0.0,
+        length_sd=0.1,
+    )
+    settings = replace(preset("clipped"), hairs=pair, size_px=(600, 600))
+    units: dict[int, list[Shaft]] = {}
+    for shaft in grow_scene(settings, np.random.default_rng(4)).shafts:
+        units.setdefault(shaft.unit_id, []).append(shaft)
+    lateral = []
+    for one, other in (unit for unit in units.values() if len(unit) == 2):
+        common = min(len(one.line_um), len(other.line_um)) - 1
+        way = one.line_um[common] - one.line_um[0] + other.line_um[common] - other.line_um[0]
+        across = np.array([-way[1], way[0]]) / np.hypot(*way)
+        apart = (one.line_um[[0, common]] - other.line_um[[0, common]]) @ across
+        lateral.append(np.abs(apart) / np.mean([one.d_um, other.d_um]))
+    roots, ends = np.median(lateral, axis=0)
+    assert 1.0 < roots < 1.6
+    assert 0.2 < ends < 0.8
+
+
 def test_the_density_asked_for_is_grown() -> None:
     settings = replace(preset("ordinary"), size_px=(1500, 1500), um_per_px=10.0)
     phantom = render_scene(

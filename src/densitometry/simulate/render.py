@@ -207,7 +207,7 @@ def _paint(
     p[strokes.ROOT_ARC], p[strokes.FADE] = lead_um / grid_um, fade_um / grid_um
     p[strokes.ROOT_SLANT] = (2 * u[4] - 1) * 0.5
     p[strokes.TIP_ARC], p[strokes.TIP_SLANT] = length, slant if shaft.clipped else 0.0
-    p[strokes.TIP_ROUND] = u[5] * 0.4 if shaft.clipped else 1.0
+    p[strokes.TIP_ROUND] = u[5] * hairs.rounded if shaft.clipped else 1.0
     p[strokes.SCATTER] = shaft.scatter
     p[strokes.EDGE_DARK] = 0.25 + 0.4 * u[6]
     streak = hairs.streak * (u[7] ** 1.5) * 2.0

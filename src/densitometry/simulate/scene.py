@@ -22,6 +22,9 @@ LEAVING, NEAR_UM, STRAIGHT_PER_MM = 0.5, 400.0, 0.6
 UNDERSIZED_UM = (18.0, 42.0)
 UNDERSIZED_LENGTH_UM = 300.0
 FLARE_UM = 50.0
+# How far clinging neighbours are apart at the skin and at their ends [diameters], as marked pairs of 40 real
+# frames are (median 96 and 64 µm); how many of them lie along each other in the end.
+CLINGING_ROOTS, CLINGING_ENDS, CLINGING_ALONG = (0.9, 1.7), (0.0, 1.05), 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +158,11 @@ def _diameter(hairs: HairSettings, rng: np.random.Generator) -> tuple[float, boo
 def _grow_unit(
     hairs: HairSettings, unit_id: int, x: float, y: float, angle: float, count: int, rng: np.random.Generator
 ) -> tuple[list[Shaft], float]:
-    """Grow the hairs of one unit: side by side, apart, in a V from the root, converging or crossing."""
+    """Grow the hairs of one unit: beside each other, apart, in a V, converging, crossing or clinging."""
     drawn = [_diameter(hairs, rng) for _ in range(count)]
     mean_d = float(np.mean([d for d, _ in drawn]))
     unit_length = hairs.length_um * np.exp(rng.normal(0, hairs.length_sd))
-    way = rng.choice(["beside", "apart", "vee", "converge", "cross"], p=[0.4, 0.17, 0.19, 0.12, 0.12])
+    way = str(rng.choice(["beside", "apart", "vee", "converge", "cross"], p=[0.4, 0.17, 0.19, 0.12, 0.12]))
     slots = np.arange(count) - (count - 1) / 2
     slots = slots[rng.permutation(count)] if rng.random() < 0.3 else slots
     gap = {
@@ -168,7 +171,7 @@ def _grow_unit(
         "vee": rng.uniform(0.1, 0.6),
         "converge": rng.uniform(1.2, 2.4),
         "cross": rng.uniform(0.2, 1.6),
-    }[str(way)]
+    }[way]
     lateral = slots * gap * mean_d + rng.normal(0, 0.08 * mean_d, count)
     spread = {
         "beside": rng.normal(0, 0.03),
@@ -176,9 +179,15 @@ def _grow_unit(
         "vee": rng.uniform(0.08, 0.4),
         "converge": -rng.uniform(0.08, 0.25),
         "cross": -rng.uniform(0.2, 0.7),
-    }[str(way)]
-    turns = slots * spread + rng.normal(
-        0, hairs.fan_sd_rad * (0.35 if way in ("beside", "apart") else 0.7), count
+    }[way]
+    straightens = 0.0
+    if hairs.cling > 0.0 and rng.random() < hairs.cling:
+        way, gap = "cling", rng.uniform(*CLINGING_ROOTS)
+        lateral = slots * gap * mean_d + rng.normal(0, 0.08 * mean_d, count)
+        spread = (rng.uniform(*CLINGING_ENDS) - gap) * mean_d / unit_length
+        straightens = float(rng.random() < CLINGING_ALONG)
+    turns = slots * spread * (1.0 + straightens) + rng.normal(
+        0, hairs.fan_sd_rad * (0.35 if way in ("beside", "apart", "cling") else 0.7), count
     )
     along = rng.normal(0, 18.0 + 0.3 * mean_d, count)
     ux, uy = np.cos(angle), np.sin(angle)
@@ -204,7 +213,9 @@ def _grow_unit(
                 d,
                 max(110.0, float(length)),
                 clipped,
-                0.7 * bend + 0.3 * rng.normal(0, hairs.curl_per_mm) / 1000.0,
+                0.7 * bend
+                + 0.3 * rng.normal(0, hairs.curl_per_mm) / 1000.0
+                - straightens * turns[k] / unit_length,
                 rng,
             )
         )

@@ -27,11 +27,13 @@ class HairSettings:
         lie_rad, lie_sd_rad: common direction of the shafts in the picture and its scatter [rad].
         fan_sd_rad: scatter of directions inside one unit [rad].
         crowding: distance of neighbours within a unit, in diameters (< 1 overlaps).
+        cling: share of units whose shafts, apart at the skin, are drawn together by the fluid between them.
         colours: (weight, pigment, scatter, body) of each hair colour of this person.
         streak: strength of the specular streak; sparkle of its broken glints.
         roughness_um: standard deviation of each edge along the shaft [µm].
         lumps: standard deviation of the slow part of each edge, in diameters.
         ragged: how deep a cut end is torn, in diameters; flare: how much wider the blade has pressed it.
+        rounded: how far the middle of a cut end may stand out beyond its rim, in radii of the shaft.
         root_fade_um: length over which a shaft sinks under the skin [µm].
         root_narrowing: relative narrowing at the skin surface.
         under_skin: strength of the diffuse shadow of the shaft under the skin; under_skin_um its length [µm].
@@ -57,6 +59,7 @@ class HairSettings:
     lie_sd_rad: float = 0.35
     fan_sd_rad: float = 0.12
     crowding: float = 1.0
+    cling: float = 0.0
     colours: tuple[tuple[float, Colour, float, Colour], ...] = (
         (1.0, (0.06, 0.08, 0.1), 0.02, (0.012, 0.01, 0.01)),
     )
@@ -66,6 +69,7 @@ class HairSettings:
     lumps: float = 0.0
     ragged: float = 0.0
     flare: float = 0.0
+    rounded: float = 0.4
     root_fade_um: float = 20.0
     root_narrowing: float = 0.15
     under_skin: float = 0.8

@@ -10,11 +10,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.trace.segments import Segment
+from densitometry.trace.tone import tone_along
 
 Floats = NDArray[np.floating[Any]]
 
@@ -32,7 +32,6 @@ _LEAST_PX, _MOST_PX, _MOST_SHARE = 4, 30, 0.5
 """Less than 32 µm is a root that fades; more than 240 µm or half the hair is more than a shadow shows."""
 _SHORTEST_PX = 12
 """Shorter pieces leave too little shaft to tell its darkness."""
-_ACROSS_PX = (-1.0, 0.0, 1.0)
 
 
 def leave_shadows(hairs: Sequence[Segment], contrast: Floats) -> list[Segment]:
@@ -49,7 +48,7 @@ def _left(hair: Segment, contrast: Floats) -> Segment:
     n = len(hair.points)
     if hair.root_cut or n < _SHORTEST_PX:
         return hair
-    darkness = _along(hair.points, contrast)
+    darkness = tone_along(hair.points, contrast)
     shaft = float(np.median(darkness[n // 3 :]))
     if shaft > _DARK:
         return hair
@@ -64,14 +63,3 @@ def _left(hair: Segment, contrast: Floats) -> Segment:
         evidence=hair.evidence[begin:],
         half_width=hair.half_width[begin:],
     )
-
-
-def _along(points: Floats, contrast: Floats) -> Floats:
-    """Mean log contrast of the middle of a shaft at each of its points."""
-    step = np.gradient(points, axis=0)
-    step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
-    normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
-    at = points[:, None, :] + np.array(_ACROSS_PX)[:, None] * normal[:, None, :]
-    x, y = (np.ascontiguousarray(at[:, :, k], np.float32) for k in (0, 1))
-    seen = cv2.remap(contrast, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(seen.mean(axis=(1, 2)), np.float64)

@@ -14,6 +14,7 @@ from densitometry.trace.classical import classical_maps
 from densitometry.trace.confidence import MISSED_PER_FOUND, presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
+from densitometry.trace.gaps import drop_gaps
 from densitometry.trace.grid import GridPicture, to_grid
 from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import srgb_table, to_linear
@@ -60,12 +61,13 @@ def find_evidence(picture: GridPicture, options: TraceOptions) -> EvidenceMaps:
 
 
 def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
-    """Follow, cut, join, exchange, leave shadows and rims: every hair of the maps, on the detection grid."""
+    """Follow, cut, join, exchange, leave shadows, gaps and rims: the hairs of the maps, in grid pixels."""
     field = picture.valid.astype(np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
     hairs = exchange_tails(hairs, picture.contrast, options.exchange)
-    return drop_rims(leave_shadows(hairs, picture.contrast), picture.valid)
+    hairs = drop_gaps(leave_shadows(hairs, picture.contrast), picture.contrast)
+    return drop_rims(hairs, picture.valid)
 
 
 def fuse(
