@@ -2,7 +2,8 @@
 
     python training/calibrate.py --count 120 [--seed 77]
 
-Prints the coefficients of `densitometry.trace.confidence` and their reliability on the other half.
+Prints the coefficients of `densitometry.trace.confidence` and their reliability on the other half, and those
+of `densitometry.measure.detection`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.analysis import trace_options
+from densitometry.measure.detection import FULL_UM
 from densitometry.settings import TraceSettings
 from densitometry.simulate import grow_scene, random_settings, render_scene
 from densitometry.trace.confidence import presence_features
@@ -37,8 +39,8 @@ Floats = NDArray[np.float64]
 SIDE_UM = 4000.0
 
 
-def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
-    """Trace one random phantom: features, true or not, root ends, missed share."""
+def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float, Floats]:
+    """Trace one random phantom: features, true or not, root ends, missed share, diameters found or not."""
     um = float(rng.uniform(4.0, 10.0))
     side = int(SIDE_UM / um)
     phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
@@ -65,7 +67,10 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float]:
         ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
     features = np.array([presence_features(s) for s in segments]).reshape(len(segments), 4)
     missed = sum(visible) - sum(visible[i] for i, _ in pairs)
-    return features, found.astype(float), ends, missed / max(1.0, float(found.sum()))
+    met = {i for i, _ in pairs}
+    thickness = [(h["d_um"], float(i in met)) for i, h in enumerate(hairs) if visible[i]]
+    share = missed / max(1.0, float(found.sum()))
+    return features, found.astype(float), ends, share, np.array(thickness).reshape(-1, 2)
 
 
 def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:
@@ -83,6 +88,22 @@ def logistic(x: Floats, y: Floats, ridge: float = 1e-2) -> Floats:
         hessian = design.T @ (design * (p * (1 - p))[:, None]) + ridge * np.eye(len(beta))
         beta += np.linalg.solve(hessian, design.T @ (y - p) - ridge * beta)
     return beta
+
+
+def fit_found(pictures: list[Floats]) -> tuple[float, float, float]:
+    """Log odds to be found of thick hairs, the loss per log of diameter, its spread between pictures."""
+    hairs = np.concatenate(pictures)
+    thin = np.log(np.minimum(hairs[:, 0] / FULL_UM, 1.0))
+    slope, logit = logistic(thin[:, None], hairs[:, 1])
+    # each picture's own slope, less what chance alone moves it: the method of moments
+    pulls, weights = [], []
+    for hair in pictures:
+        x = np.log(np.minimum(hair[:, 0] / FULL_UM, 1.0))
+        p = 1 / (1 + np.exp(-(logit + slope * x)))
+        pulls.append(float((hair[:, 1] - p) @ x))
+        weights.append(float((p * (1 - p)) @ x**2))
+    excess = np.square(pulls).sum() - np.sum(weights)
+    return float(logit), float(slope), float(np.sqrt(max(0.0, excess) / np.square(weights).sum()))
 
 
 def main() -> None:
@@ -108,6 +129,11 @@ def main() -> None:
     print("root end:", slope, f"right {ends[:, 1].mean():.3f}")
     missed = np.array([r[3] for r in rows])
     print(f"missed per found: mean {missed.mean():.3f} median {np.median(missed):.3f}")
+    print(
+        "found by diameter: logit {:.2f}, slope {:.2f}, its spread {:.2f}".format(
+            *fit_found([r[4] for r in rows])
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ and the scale's error when somebody stated it. "region" intervals add the sampli
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
+from densitometry.measure.detection import FOUND_SLOPE, FOUND_SLOPE_SD, stands_for
 from densitometry.measure.diameter import NORMAL_95
 from densitometry.measure.hairs import HairTable
 from densitometry.model import Estimate, FloatArray, TraceResult
@@ -22,6 +24,7 @@ from densitometry.settings import MeasureSettings
 RULE_OF_THREE = 3.0
 # Asymptotic efficiency of the median against the mean of normal values: π / 2.
 _MEDIAN_FACTOR = math.sqrt(math.pi / 2)
+_HOW_FOUND = "error propagation, chances of being found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,15 @@ def patch_estimate(value: float, sd: float, unit: str, n: int, method: str, floo
     return Estimate(value, max(floor, value - half), value + half, "patch", unit, n, method)
 
 
+def _around(
+    value: float, of_all: float, sd: float, unit: str, n: int, method: str, ceiling: float = math.inf
+) -> Estimate:
+    """Return a value of the found hairs with the 95 % interval of what it is for all of the scalp."""
+    half = NORMAL_95 * sd
+    low, high = max(0.0, min(value, of_all - half)), min(ceiling, max(value, of_all + half))
+    return Estimate(value, low, high, "patch", unit, n, method)
+
+
 def undefined(unit: str, kind: str = "patch") -> Estimate:
     """Return an estimate of what cannot be said: nothing resolved, no hair."""
     return Estimate(None, None, None, kind, unit, 0, "undefined")
@@ -96,6 +108,7 @@ class Calibres:
 
     Attributes:
         diameter_um, own_sd_um: (K,) values and the errors that are each hair's own.
+        presence: (K,) chance that it is one hair.
         shared_sd_um: error that all share.
         rel_scale_error: relative error of the scale, 0 when nobody stated it.
         selection: share of hairs missed or false.
@@ -103,6 +116,7 @@ class Calibres:
 
     diameter_um: FloatArray
     own_sd_um: FloatArray
+    presence: FloatArray
     shared_sd_um: float
     rel_scale_error: float
     selection: float
@@ -111,6 +125,14 @@ class Calibres:
     def n(self) -> int:
         """Number of hairs."""
         return len(self.diameter_um)
+
+    def _of_all(self, statistic: Callable[[FloatArray], float]) -> tuple[float, float]:
+        """What a statistic is for the hairs of the scalp, by how likely they are found, and its doubt."""
+        usual, low, high = (
+            statistic(stands_for(self.diameter_um, self.presence, FOUND_SLOPE + step))
+            for step in (0.0, -FOUND_SLOPE_SD, FOUND_SLOPE_SD)
+        )
+        return usual, abs(high - low) / 2
 
     def _mean_sd(self) -> float:
         mean = float(self.diameter_um.mean())
@@ -122,19 +144,27 @@ class Calibres:
         """Mean diameter."""
         if not self.n:
             return undefined("µm")
-        return patch_estimate(
-            float(self.diameter_um.mean()), self._mean_sd(), "µm", self.n, "error propagation"
-        )
+        value = float(self.diameter_um.mean())
+        of_all, doubt = self._of_all(lambda share: float(share @ self.diameter_um))
+        return _around(value, of_all, math.hypot(self._mean_sd(), doubt), "µm", self.n, _HOW_FOUND)
 
     def median(self) -> Estimate:
         """Median diameter."""
         if not self.n:
             return undefined("µm")
-        sd = _MEDIAN_FACTOR * self._mean_sd()
-        return patch_estimate(float(np.median(self.diameter_um)), sd, "µm", self.n, "error propagation")
+        order = np.argsort(self.diameter_um, kind="stable")
+        sorted_um = self.diameter_um[order]
+        of_all, doubt = self._of_all(
+            lambda share: float(np.interp(0.5, np.cumsum(share[order]) - 0.5 * share[order], sorted_um))
+        )
+        sd = math.hypot(_MEDIAN_FACTOR * self._mean_sd(), doubt)
+        return _around(float(np.median(self.diameter_um)), of_all, sd, "µm", self.n, _HOW_FOUND)
 
     def cv(self) -> Estimate:
-        """Standard deviation over mean; its lower end also takes the measuring error out of the spread."""
+        """Standard deviation over mean; its lower end also takes the measuring error out of the spread.
+
+        Its upper end is that of all hairs of the scalp, of which the thinnest are found least.
+        """
         if self.n <= 1:
             return undefined("")
         mean, sd = float(self.diameter_um.mean()), float(self.diameter_um.std(ddof=1))
@@ -147,7 +177,13 @@ class Calibres:
         noise_free = math.sqrt(max(0.0, sd**2 - float(np.square(self.own_sd_um).mean()))) / mean
         value = sd / mean
         low = max(0.0, min(value, noise_free) - NORMAL_95 * error)
-        return Estimate(value, low, value + NORMAL_95 * error, "patch", "", self.n, "error propagation")
+        of_all, doubt = self._of_all(self._cv_of)
+        high = max(value, of_all) + NORMAL_95 * math.hypot(error, doubt)
+        return Estimate(value, low, high, "patch", "", self.n, _HOW_FOUND)
+
+    def _cv_of(self, share: FloatArray) -> float:
+        mean = float(share @ self.diameter_um)
+        return math.sqrt(float(share @ np.square(self.diameter_um - mean))) / mean
 
     def fraction_below(self, cutoff_um: float) -> Estimate:
         """Share of hairs thinner than a cut-off, each hair being thinner by the chance its error leaves."""
@@ -162,19 +198,10 @@ class Calibres:
             - ndtr((cutoff_um - shared - self.diameter_um) / sd)
         ).mean() / 2
         picked = max(value * (1 - value), 0.25 / self.n) * self.selection / self.n
-        spread = NORMAL_95 * math.sqrt(
-            float((chance * (1 - chance)).sum()) / self.n**2 + float(slope) ** 2 + picked
-        )
-        low, high = float(chance.mean()) - spread, float(chance.mean()) + spread
-        return Estimate(
-            value,
-            max(0.0, min(value, low)),
-            min(1.0, max(value, high)),
-            "patch",
-            "",
-            self.n,
-            "chances of each hair",
-        )
+        of_all, doubt = self._of_all(lambda share: float(share @ chance))
+        own = float((chance * (1 - chance)).sum()) / self.n**2
+        spread = math.sqrt(own + float(slope) ** 2 + picked + doubt**2)
+        return _around(value, of_all, spread, "", self.n, _HOW_FOUND, ceiling=1.0)
 
 
 def counted_population(table: HairTable, result: TraceResult, settings: MeasureSettings) -> Population:
@@ -194,6 +221,7 @@ def counted_calibres(
     return Calibres(
         table.hairs["diameter_um"].to_numpy(np.float64)[chosen],
         table.own_sd_um[chosen],
+        table.presence[chosen],
         math.hypot(settings.shared_width_error_um, blur_um),
         rel_scale_error,
         selection_share(people, result.missed_per_found),
