@@ -29,7 +29,7 @@ def picture(tones: dict[int, float]) -> Floats:
     return contrast
 
 
-@pytest.mark.parametrize("tone", [-0.3, 0.0, 0.4])
+@pytest.mark.parametrize("tone", [-0.25, 0.0, 0.4])
 def test_the_light_line_between_two_dark_shafts_goes(tone: float) -> None:
     shafts = [hair(30), hair(50)]
     kept = drop_gaps([*shafts, hair(40)], picture({30: -1.2, 40: tone, 50: -1.2}))
@@ -44,6 +44,11 @@ def test_the_middle_one_of_three_shafts_stays() -> None:
 def test_a_light_hair_beside_one_dark_shaft_stays() -> None:
     hairs = [hair(30), hair(40)]
     assert drop_gaps(hairs, picture({30: -1.2, 40: 0.4})) == hairs
+
+
+def test_a_faint_hair_between_two_dark_ones_stays() -> None:
+    hairs = [hair(30), hair(40), hair(50)]
+    assert drop_gaps(hairs, picture({30: -1.2, 40: -0.35, 50: -1.2})) == hairs
 
 
 def test_light_hairs_among_themselves_stay() -> None:

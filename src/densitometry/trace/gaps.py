@@ -19,15 +19,15 @@ from densitometry.trace.tone import beside, tone_along
 
 Floats = NDArray[np.floating[Any]]
 
-_DARK = -0.3
+_DARK = -0.6
 """Log contrast of a shaft that is dark beside a gap."""
-_LIGHTER = 0.5
+_LIGHTER = 0.25
 """A gap has less than this share of the log contrast of the darker shafts beside it."""
 _NEAR_PX, _FAR_PX = 2.0, 13.0
 """The middles of the shafts on both sides of a gap lie within 100 µm of its own."""
 _GAP_SHARE = 0.35
 """A line that runs in a gap for more than this share of its length is one. On 40 real frames that served for
-choosing five lines went, one of them on a marked hair; of simulated white and dark hair together none."""
+choosing two lines went, none of them a marked hair; of simulated white and dark hair together none."""
 
 
 def drop_gaps(hairs: Sequence[Segment], contrast: Floats) -> list[Segment]:
@@ -51,7 +51,7 @@ def drop_gaps(hairs: Sequence[Segment], contrast: Floats) -> list[Segment]:
 
 
 def _gap_share(points: Floats, tone: Floats, shafts: Floats) -> float:
-    """Share of a line with a traced shaft on either side that is darker than the line by more than half."""
+    """Share of a line with a traced shaft on either side that is more than four times as dark."""
     across = np.arange(_NEAR_PX, _FAR_PX + 1)
     sides = [beside(points, shafts, sign * across).min(axis=1) for sign in (1, -1)]
     lighter = [(side < _DARK) & (tone > _LIGHTER * side) for side in sides]
