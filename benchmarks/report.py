@@ -89,6 +89,9 @@ COVERAGE: tuple[tuple[str, Format], ...] = (
     ("pictures", plain("pictures", 0)),
     ("hair diameter [%]", plain("diameter_coverage", 1, 100)),
     ("mean diameter [%]", plain("mean_diameter_coverage", 1, 100)),
+    ("median diameter [%]", plain("median_diameter_coverage", 1, 100)),
+    ("coefficient of variation [%]", plain("diameter_cv_coverage", 1, 100)),
+    ("share of vellus hairs [%]", plain("vellus_fraction_coverage", 1, 100)),
     ("density [%]", plain("density_coverage", 1, 100)),
 )
 

@@ -288,6 +288,12 @@ def _judge_figures(
         "density": _holds(summary, "density_per_cm2", density),
         "mean_diameter": _holds(summary, "mean_diameter_um", mean_um),
     }
+    if len(here) > 1:
+        holds |= {
+            "median_diameter": _holds(summary, "median_diameter_um", float(np.median(diameters))),
+            "diameter_cv": _holds(summary, "diameter_cv", float(diameters.std(ddof=1) / diameters.mean())),
+            "vellus_fraction": _holds(summary, "vellus_fraction", float((diameters < CLASS_CUT_UM).mean())),
+        }
     return figures, holds
 
 

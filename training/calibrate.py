@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.analysis import trace_options
-from densitometry.measure.detection import FULL_UM
+from densitometry.measure.detection import log_thinness
 from densitometry.settings import TraceSettings
 from densitometry.simulate import grow_scene, random_settings, render_scene
 from densitometry.trace.confidence import presence_features
@@ -93,12 +93,11 @@ def logistic(x: Floats, y: Floats, ridge: float = 1e-2) -> Floats:
 def fit_found(pictures: list[Floats]) -> tuple[float, float, float]:
     """Log odds to be found of thick hairs, the loss per log of diameter, its spread between pictures."""
     hairs = np.concatenate(pictures)
-    thin = np.log(np.minimum(hairs[:, 0] / FULL_UM, 1.0))
-    slope, logit = logistic(thin[:, None], hairs[:, 1])
+    slope, logit = logistic(log_thinness(hairs[:, 0])[:, None], hairs[:, 1])
     # each picture's own slope, less what chance alone moves it: the method of moments
     pulls, weights = [], []
     for hair in pictures:
-        x = np.log(np.minimum(hair[:, 0] / FULL_UM, 1.0))
+        x = log_thinness(hair[:, 0])
         p = 1 / (1 + np.exp(-(logit + slope * x)))
         pulls.append(float((hair[:, 1] - p) @ x))
         weights.append(float((p * (1 - p)) @ x**2))
@@ -129,11 +128,8 @@ def main() -> None:
     print("root end:", slope, f"right {ends[:, 1].mean():.3f}")
     missed = np.array([r[3] for r in rows])
     print(f"missed per found: mean {missed.mean():.3f} median {np.median(missed):.3f}")
-    print(
-        "found by diameter: logit {:.2f}, slope {:.2f}, its spread {:.2f}".format(
-            *fit_found([r[4] for r in rows])
-        )
-    )
+    logit, loss, spread = fit_found([r[4] for r in rows])
+    print(f"found by diameter: logit {logit:.2f}, slope {loss:.2f}, its spread {spread:.2f}")
 
 
 if __name__ == "__main__":

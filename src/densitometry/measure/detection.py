@@ -23,8 +23,12 @@ FULL_UM = 50.0
 
 def found_share(diameter_um: FloatArray, slope: float = FOUND_SLOPE) -> FloatArray:
     """Return the chance that tracing finds visible hairs of these diameters, in (0, 1)."""
-    thin = np.log(np.clip(np.asarray(diameter_um, np.float64) / FULL_UM, 1e-3, 1.0))
-    return np.asarray(expit(FOUND_LOGIT + slope * thin), np.float64)
+    return np.asarray(expit(FOUND_LOGIT + slope * log_thinness(diameter_um)), np.float64)
+
+
+def log_thinness(diameter_um: FloatArray) -> FloatArray:
+    """Return the log of diameters over `FULL_UM`; 0 from there on."""
+    return np.log(np.clip(np.asarray(diameter_um, np.float64) / FULL_UM, 1e-3, 1.0))
 
 
 def stands_for(diameter_um: FloatArray, presence: FloatArray, slope: float = FOUND_SLOPE) -> FloatArray:

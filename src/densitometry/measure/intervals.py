@@ -82,18 +82,28 @@ def selection_share(people: Population, missed_per_found: float) -> float:
     )
 
 
-def patch_estimate(value: float, sd: float, unit: str, n: int, method: str, floor: float = 0.0) -> Estimate:
-    """Return a value with a symmetric 95 % interval that does not go below `floor`."""
-    half = NORMAL_95 * sd
-    return Estimate(value, max(floor, value - half), value + half, "patch", unit, n, method)
-
-
-def _around(
-    value: float, of_all: float, sd: float, unit: str, n: int, method: str, ceiling: float = math.inf
+def patch_estimate(
+    value: float,
+    sd: float,
+    unit: str,
+    n: int,
+    method: str,
+    of_all: float | None = None,
+    ceiling: float = math.inf,
 ) -> Estimate:
-    """Return a value of the found hairs with the 95 % interval of what it is for all of the scalp."""
-    half = NORMAL_95 * sd
-    low, high = max(0.0, min(value, of_all - half)), min(ceiling, max(value, of_all + half))
+    """Return a value of the found hairs with its 95 % interval, within 0 and `ceiling`.
+
+    Args:
+        value: what the found hairs say; always within the interval.
+        sd: standard error of it.
+        unit: of value.
+        n: hairs it rests on.
+        method: how the interval was made.
+        of_all: what it is expected to be for all hairs of the scalp; the same where not given.
+        ceiling: largest value that can be.
+    """
+    middle, half = value if of_all is None else of_all, NORMAL_95 * sd
+    low, high = max(0.0, min(value, middle - half)), min(ceiling, max(value, middle + half))
     return Estimate(value, low, high, "patch", unit, n, method)
 
 
@@ -146,7 +156,7 @@ class Calibres:
             return undefined("µm")
         value = float(self.diameter_um.mean())
         of_all, doubt = self._of_all(lambda share: float(share @ self.diameter_um))
-        return _around(value, of_all, math.hypot(self._mean_sd(), doubt), "µm", self.n, _HOW_FOUND)
+        return patch_estimate(value, math.hypot(self._mean_sd(), doubt), "µm", self.n, _HOW_FOUND, of_all)
 
     def median(self) -> Estimate:
         """Median diameter."""
@@ -158,7 +168,7 @@ class Calibres:
             lambda share: float(np.interp(0.5, np.cumsum(share[order]) - 0.5 * share[order], sorted_um))
         )
         sd = math.hypot(_MEDIAN_FACTOR * self._mean_sd(), doubt)
-        return _around(float(np.median(self.diameter_um)), of_all, sd, "µm", self.n, _HOW_FOUND)
+        return patch_estimate(float(np.median(self.diameter_um)), sd, "µm", self.n, _HOW_FOUND, of_all)
 
     def cv(self) -> Estimate:
         """Standard deviation over mean; its lower end also takes the measuring error out of the spread.
@@ -201,7 +211,7 @@ class Calibres:
         of_all, doubt = self._of_all(lambda share: float(share @ chance))
         own = float((chance * (1 - chance)).sum()) / self.n**2
         spread = math.sqrt(own + float(slope) ** 2 + picked + doubt**2)
-        return _around(value, of_all, spread, "", self.n, _HOW_FOUND, ceiling=1.0)
+        return patch_estimate(value, spread, "", self.n, _HOW_FOUND, of_all, ceiling=1.0)
 
 
 def counted_population(table: HairTable, result: TraceResult, settings: MeasureSettings) -> Population:

@@ -155,13 +155,19 @@ def _diameter(hairs: HairSettings, rng: np.random.Generator) -> tuple[float, boo
     return float(np.clip(drawn, *hairs.terminal_range_um)), False
 
 
-def _grow_unit(
-    hairs: HairSettings, unit_id: int, x: float, y: float, angle: float, count: int, rng: np.random.Generator
-) -> tuple[list[Shaft], float]:
-    """Grow the hairs of one unit: beside each other, apart, in a V, converging, crossing or clinging."""
-    drawn = [_diameter(hairs, rng) for _ in range(count)]
-    mean_d = float(np.mean([d for d, _ in drawn]))
-    unit_length = hairs.length_um * np.exp(rng.normal(0, hairs.length_sd))
+@dataclass(frozen=True, slots=True)
+class _Arrangement:
+    """How K shafts of a unit stand: (K,) offset across the unit [µm], turn from its direction, own bend."""
+
+    lateral_um: NDArray[np.float64]
+    turn_rad: NDArray[np.float64]
+    bend_per_um: NDArray[np.float64]
+
+
+def _arrange(
+    hairs: HairSettings, count: int, mean_d: float, unit_length: float, rng: np.random.Generator
+) -> _Arrangement:
+    """Set the shafts of one unit beside each other, apart, in a V, converging, crossing or clinging."""
     way = str(rng.choice(["beside", "apart", "vee", "converge", "cross"], p=[0.4, 0.17, 0.19, 0.12, 0.12]))
     slots = np.arange(count) - (count - 1) / 2
     slots = slots[rng.permutation(count)] if rng.random() < 0.3 else slots
@@ -180,23 +186,34 @@ def _grow_unit(
         "converge": -rng.uniform(0.08, 0.25),
         "cross": -rng.uniform(0.2, 0.7),
     }[way]
-    straightens = 0.0
+    straightens = False
     if hairs.cling > 0.0 and rng.random() < hairs.cling:
         way, gap = "cling", rng.uniform(*CLINGING_ROOTS)
         lateral = slots * gap * mean_d + rng.normal(0, 0.08 * mean_d, count)
         spread = (rng.uniform(*CLINGING_ENDS) - gap) * mean_d / unit_length
-        straightens = float(rng.random() < CLINGING_ALONG)
-    turns = slots * spread * (1.0 + straightens) + rng.normal(
-        0, hairs.fan_sd_rad * (0.35 if way in ("beside", "apart", "cling") else 0.7), count
-    )
+        straightens = rng.random() < CLINGING_ALONG
+        spread *= 2.0 if straightens else 1.0
+    calm = way in ("beside", "apart", "cling")
+    turns = slots * spread + rng.normal(0, hairs.fan_sd_rad * (0.35 if calm else 0.7), count)
+    return _Arrangement(lateral, turns, -turns / unit_length if straightens else np.zeros(count))
+
+
+def _grow_unit(
+    hairs: HairSettings, unit_id: int, x: float, y: float, angle: float, count: int, rng: np.random.Generator
+) -> tuple[list[Shaft], float]:
+    """Grow the hairs of one unit; return them with the radius of their opening [µm]."""
+    drawn = [_diameter(hairs, rng) for _ in range(count)]
+    mean_d = float(np.mean([d for d, _ in drawn]))
+    unit_length = hairs.length_um * np.exp(rng.normal(0, hairs.length_sd))
+    beside = _arrange(hairs, count, mean_d, unit_length, rng)
     along = rng.normal(0, 18.0 + 0.3 * mean_d, count)
     ux, uy = np.cos(angle), np.sin(angle)
     bend = rng.normal(0, hairs.curl_per_mm) / 1000.0
     shafts = []
     for k, (d, undersized) in enumerate(drawn):
-        sx = x + along[k] * ux - lateral[k] * uy
-        sy = y + along[k] * uy + lateral[k] * ux
-        turn = turns[k] + (rng.normal(0, 0.3) if undersized or d < VELLUS_BELOW_UM else 0.0)
+        sx = x + along[k] * ux - beside.lateral_um[k] * uy
+        sy = y + along[k] * uy + beside.lateral_um[k] * ux
+        turn = beside.turn_rad[k] + (rng.normal(0, 0.3) if undersized or d < VELLUS_BELOW_UM else 0.0)
         length = unit_length * np.exp(rng.normal(0, 0.16 if rng.random() < 0.8 else 0.5))
         if undersized:
             length = min(length, UNDERSIZED_LENGTH_UM * np.exp(rng.normal(0, 0.4)))
@@ -213,13 +230,11 @@ def _grow_unit(
                 d,
                 max(110.0, float(length)),
                 clipped,
-                0.7 * bend
-                + 0.3 * rng.normal(0, hairs.curl_per_mm) / 1000.0
-                - straightens * turns[k] / unit_length,
+                0.7 * bend + 0.3 * rng.normal(0, hairs.curl_per_mm) / 1000.0 + beside.bend_per_um[k],
                 rng,
             )
         )
-    radius = 0.55 * mean_d + 0.5 * float(np.ptp(lateral) if count > 1 else 0.0) * 0.6 + rng.uniform(5, 25)
+    radius = 0.55 * mean_d + 0.3 * float(np.ptp(beside.lateral_um)) + rng.uniform(5, 25)
     return shafts, float(radius)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.trace.segments import Segment
-from densitometry.trace.tone import beside, tone_along
+from densitometry.trace.tone import beside, cells, tone_along
 
 Floats = NDArray[np.floating[Any]]
 
@@ -40,8 +40,7 @@ def drop_gaps(hairs: Sequence[Segment], contrast: Floats) -> list[Segment]:
     tones = [tone_along(hair.points, contrast) for hair in hairs]
     shafts = np.zeros(contrast.shape[:2], np.float32)
     for hair, tone in zip(hairs, tones, strict=True):
-        x, y = (np.clip(np.rint(hair.points[:, k]).astype(int), 0, shafts.shape[1 - k] - 1) for k in (0, 1))
-        np.minimum.at(shafts, (y, x), tone.astype(np.float32))
+        np.minimum.at(shafts, cells(hair.points, shafts.shape), tone.astype(np.float32))
     shafts = np.asarray(cv2.erode(shafts, np.ones((3, 3), np.uint8)))
     return [
         hair

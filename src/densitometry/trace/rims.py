@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.trace.segments import Segment
+from densitometry.trace.tone import cells
 
 Floats = NDArray[np.floating[Any]]
 
@@ -46,5 +47,4 @@ def drop_bridged(hairs: Sequence[Segment], bridged: NDArray[np.bool_]) -> list[S
 
 
 def _share_on(points: Floats, mask: NDArray[np.bool_]) -> float:
-    x, y = (np.clip(np.rint(points[:, k]).astype(int), 0, mask.shape[1 - k] - 1) for k in (0, 1))
-    return float(np.mean(mask[y, x]))
+    return float(np.mean(mask[cells(points, mask.shape)]))

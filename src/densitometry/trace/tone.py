@@ -1,4 +1,4 @@
-"""How dark the picture is along a line and beside it. All lengths are pixels of the detection grid."""
+"""What a picture is along a line and beside it. All lengths are pixels of the detection grid."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ Floats = NDArray[np.floating[Any]]
 
 MIDDLE_PX = (-1.0, 0.0, 1.0)
 """Places across a line that are the middle of a shaft."""
+
+
+def cells(points: Floats, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows and columns (n,) of the pixels nearest to points (n, 2) [x, y]."""
+    x, y = (np.clip(np.rint(points[:, k]).astype(np.intp), 0, shape[1 - k] - 1) for k in (0, 1))
+    return y, x
 
 
 def beside(points: Floats, plane: Floats, across_px: Floats | tuple[float, ...]) -> Floats:
