@@ -39,8 +39,8 @@ Floats = NDArray[np.float64]
 SIDE_UM = 4000.0
 
 
-def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float, Floats]:
-    """Trace one random phantom: features, true or not, root ends, missed share, diameters found or not."""
+def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:
+    """Trace one random phantom: features, true or not, root ends, diameters found or not."""
     um = float(rng.uniform(4.0, 10.0))
     side = int(SIDE_UM / um)
     phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
@@ -66,11 +66,9 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, float, Fl
         root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
         ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
     features = np.array([presence_features(s) for s in segments]).reshape(len(segments), 4)
-    missed = sum(visible) - sum(visible[i] for i, _ in pairs)
     met = {i for i, _ in pairs}
     thickness = [(h["d_um"], float(i in met)) for i, h in enumerate(hairs) if visible[i]]
-    share = missed / max(1.0, float(found.sum()))
-    return features, found.astype(float), ends, share, np.array(thickness).reshape(-1, 2)
+    return features, found.astype(float), ends, np.array(thickness).reshape(-1, 2)
 
 
 def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:
@@ -126,9 +124,7 @@ def main() -> None:
     ends = ends[np.isfinite(ends[:, 1])]
     slope = logistic(ends[:, :1], ends[:, 1])
     print("root end:", slope, f"right {ends[:, 1].mean():.3f}")
-    missed = np.array([r[3] for r in rows])
-    print(f"missed per found: mean {missed.mean():.3f} median {np.median(missed):.3f}")
-    logit, loss, spread = fit_found([r[4] for r in rows])
+    logit, loss, spread = fit_found([r[3] for r in rows])
     print(f"found by diameter: logit {logit:.2f}, slope {loss:.2f}, its spread {spread:.2f}")
 
 

@@ -116,7 +116,7 @@ def analyze(image: ScaledImage, recipe: Recipe | None = None, *, gate: bool = Tr
         )
     traced = _trace(image, recipe)
     table = measure_hairs(traced, image, recipe.measure)
-    measures = summarize(table, image, traced, recipe.measure)
+    measures = summarize(table, image, recipe.measure)
     psf = {"psf_um": image.pixel_size.to_um(traced.psf_sigma_px), "psf_source": traced.psf_source}
     widths = _widths_of(table.lines_px, traced)
     return Analysis(image, recipe, table.hairs, table.lines_px, widths, {**head, **psf, **measures})

@@ -107,13 +107,11 @@ class TraceResult:
         traces: K traces in a fixed order (by first point: y, then x).
         psf_sigma_px: standard deviation of the Gaussian point spread [native px].
         psf_source: "edges of shafts" or "assumed".
-        missed_per_found: expected number of missed hairs per found hair, from the tracer's own evidence.
     """
 
     traces: tuple[Trace, ...]
     psf_sigma_px: float
     psf_source: str
-    missed_per_found: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

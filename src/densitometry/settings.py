@@ -170,11 +170,9 @@ class MeasureSettings:
     )
     width_error_pct: float = key(3.0, "the same, in percent of the diameter", low=0, high=50)
     shared_width_error_um: float = key(
-        1.0, "error of the diameter that all hairs of a picture share [µm]", low=0, high=50
+        2.0, "error of the diameter that all hairs of a picture share [µm]", low=0, high=50
     )
-    count_error_pct: float = key(
-        3.0, "error of the count beyond what the tracer's own confidence explains [%]", low=0, high=50
-    )
+    count_error_pct: float = key(2.0, "error of the count that more hairs do not lessen [%]", low=0, high=50)
     unit_error_pct: float = key(5.0, "error of grouping roots into follicular units [%]", low=0, high=50)
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 UM_PER_MM = 1_000.0
+UM_PER_CM = 10_000.0
 UM2_PER_CM2 = 1e8
 
 

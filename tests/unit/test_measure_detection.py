@@ -14,8 +14,8 @@ FINE_UM, THICK_UM, CUTOFF_UM = 20.0, 70.0, 30.0
 
 def calibres(diameter_um: np.ndarray, presence: float = 0.97) -> Calibres:
     """Hairs measured to 2 µm of which a fifth may have been missed or invented."""
-    own = np.full(len(diameter_um), 2.0)
-    return Calibres(diameter_um, own, np.full(len(diameter_um), presence), 0.8, 0.0, 0.2)
+    own, likely, shared = (np.full(len(diameter_um), value) for value in (2.0, presence, 0.8))
+    return Calibres(diameter_um, own, likely, shared, 0.0, 0.2)
 
 
 def test_thicker_hairs_are_found_more_often_up_to_a_point() -> None:

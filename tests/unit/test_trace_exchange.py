@@ -143,3 +143,25 @@ def test_a_far_hair_changes_nothing() -> None:
     assert any(s is far for s in together)
     places = sorted(s.points.tolist() for s in together if s is not far)
     assert places == sorted(s.points.tolist() for s in alone)
+
+
+def curl(x0: float, y0: float, heading: float, turn: float, length: int = 600) -> Floats:
+    """A line of one point a pixel that winds itself up, kept within the picture by where it starts."""
+    angle = heading + turn * np.arange(length)
+    return np.stack([x0 + np.cumsum(np.cos(angle)), y0 + np.cumsum(np.sin(angle))], axis=1)
+
+
+def test_hairs_that_curl_past_each_other_again_and_again_do_not_grow() -> None:
+    """Exchanges between loops once doubled lines again and again, up to tens of thousands of points."""
+    rng = np.random.default_rng(70)
+    hairs = [
+        hair(
+            curl(
+                *rng.uniform(60, 160, 2), rng.uniform(0, 6.28), rng.choice([-1, 1]) * rng.uniform(0.02, 0.06)
+            )
+        )
+        for _ in range(30)
+    ]
+    found = exchange_tails(hairs, SKIN, ExchangeSettings(least_odds=-20.0))
+    assert len(found) == len(hairs)
+    assert sum(len(s.points) for s in found) < 1.2 * sum(len(s.points) for s in hairs)

@@ -18,11 +18,12 @@ from densitometry.measure.intervals import (
     population,
     undefined,
 )
-from densitometry.model import Estimate, TraceResult
+from densitometry.model import Estimate
 from densitometry.settings import MeasureSettings
 from densitometry.units import UM_PER_MM
 
 _PER_CM2 = "1/cm²"
+_CALIBRATED = "calibrated count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ def hair_density(people: Population, field: Field) -> Estimate:
     if field.area_cm2 <= 0:
         return undefined(_PER_CM2)
     low, high = people.interval(field.rel_area_error)
-    method = "Poisson-binomial" if people.n else "rule of three"
+    method = _CALIBRATED if people.n else "rule of three"
     count = len(people.weight)
     return Estimate(
         people.n / field.area_cm2,
@@ -91,9 +92,7 @@ def clumping(table: HairTable) -> float | None:
     return float(np.square(sizes).sum() / sizes.sum())
 
 
-def density_above(
-    table: HairTable, result: TraceResult, cutoff_um: float, field: Field, settings: MeasureSettings
-) -> Estimate:
+def density_above(table: HairTable, cutoff_um: float, field: Field, settings: MeasureSettings) -> Estimate:
     """Resolved counted hairs at or above a cut-off per area."""
     if field.area_cm2 <= 0:
         return undefined(_PER_CM2)
@@ -105,7 +104,7 @@ def density_above(
         below = float(weight[chosen].sum())
         upper = RULE_OF_THREE if not below else min(RULE_OF_THREE, below)
         return Estimate(0.0, 0.0, upper / field.area_cm2, "patch", _PER_CM2, 0, "rule of three")
-    people = population(weight[thick], table.presence[thick], result.missed_per_found, settings)
+    people = population(weight[thick], table.presence[thick], table.length_per_cm(field.area_cm2), settings)
     # Both sorts of wrong side: hairs close to the cut-off may belong to the other class.
     chance = ndtr((diameter[chosen] - cutoff_um) / np.maximum(table.own_sd_um[chosen], 1e-9))
     other_side = float(np.square(weight[chosen]) @ (chance * (1 - chance)))
@@ -123,7 +122,7 @@ def density_above(
         "patch",
         _PER_CM2,
         int(np.count_nonzero(thick)),
-        "Poisson-binomial, chances of each hair",
+        f"{_CALIBRATED}, chances of each hair",
     )
 
 
@@ -133,10 +132,10 @@ def _shared_crossing(
     cutoff_um: float,
     settings: MeasureSettings,
 ) -> float:
-    """Return how many hairs cross the cut-off when all diameters move by the error they share."""
+    """Return how many hairs cross the cut-off when all diameters move by the errors they share."""
     diameter = table.hairs["diameter_um"].to_numpy(np.float64)[chosen]
     sd = np.maximum(table.own_sd_um[chosen], 1e-9)
-    shared = settings.shared_width_error_um
+    shared = np.hypot(settings.shared_width_error_um, table.alike_sd_um[chosen])
     moved = ndtr((diameter + shared - cutoff_um) / sd) - ndtr((diameter - shared - cutoff_um) / sd)
     return float(table.hairs["count_weight"].to_numpy(np.float64)[chosen] @ moved) / 2
 

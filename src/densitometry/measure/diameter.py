@@ -27,7 +27,14 @@ _LINE_CORRELATION_UM = 100.0
 # From this share on, cross-sections clear of other hairs speak for the hair alone.
 _ENOUGH_CLEAR = 0.25
 # What shading, rims and streak do to the width of a shaft as light as the skin, relative; less on a dark one.
-_FAINT_ERROR = 0.1
+_FAINT_ERROR = 0.13
+# A light shaft not much wider than the blur may as well be thinner and darker: error in units of the blur,
+# for shafts narrower than so many blurs, less over the last so many.
+_AMBIGUOUS_BLURS, _AMBIGUOUS_BELOW, _AMBIGUOUS_FADING = 1.5, 8.0, 4.0
+# What of both all light shafts of a picture have alike.
+_FAINT_ALIKE = 0.35
+# A line that may be no hair has not its width either, relative.
+_DOUBTFUL_ERROR = 0.3
 # What hairs beside it do to the width of a shaft that stands nowhere clear of them, relative.
 _CROWDED_ERROR = 0.08
 # Cross-sections so much less sure than the surest tenth are left out.
@@ -42,8 +49,8 @@ class Diameter:
     Attributes:
         value_um: robust mean of the outer-edge width.
         own_sd_um: standard error that is this hair's own, that of the blur near it included.
-        blur_sd_um: what an error of the blur moves it; hairs near each other move together.
-        sd_um: standard error with what the hairs of a picture share (blur, tone) and the scale when known.
+        alike_sd_um: what of it moves hairs like it together: the blur near it, how light shafts look.
+        sd_um: standard error with what all hairs of a picture share and the scale when known.
         width_sd_um: robust standard deviation of the widths along the shaft; NaN for fewer than two.
         n_widths: cross-sections it rests on.
         shrunk: whether the margins at the ends had to be shrunk.
@@ -52,7 +59,7 @@ class Diameter:
 
     value_um: float
     own_sd_um: float
-    blur_sd_um: float
+    alike_sd_um: float
     sd_um: float
     width_sd_um: float
     n_widths: int
@@ -104,16 +111,26 @@ def shaft_diameter(
         )
     )
     statistical = min(math.sqrt(variance), float(np.median(np.hypot(errors[use], scatter))))
-    faint = _FAINT_ERROR * math.exp(-max(0.0, trace.contrast)) * value
+    faint = _faint_error(value, pixel_size.to_um(psf_sigma_px), trace.contrast)
+    doubtful = _DOUBTFUL_ERROR * (1.0 - trace.presence) * value
     blur = pixel_size.to_um(trace.width_shared_px)
     unexplained = math.hypot(settings.width_error_um, settings.width_error_pct / 100 * value)
     crowded = _CROWDED_ERROR * (1.0 - float(np.mean(trace.clear))) * value
-    own = math.hypot(statistical, faint, crowded, blur, unexplained)
+    own = math.hypot(statistical, faint, doubtful, crowded, blur, unexplained)
     scale = (pixel_size.rel_error or 0.0) * value
     total = math.hypot(own, settings.shared_width_error_um, scale)
     n_widths = int(np.count_nonzero(use))
     sd_along = scatter if n_widths > 1 else math.nan
-    return Diameter(value, own, blur, total, sd_along, n_widths, shrunk, overlapped=not clear.any())
+    alike = math.hypot(blur, _FAINT_ALIKE * faint)
+    return Diameter(value, own, alike, total, sd_along, n_widths, shrunk, overlapped=not clear.any())
+
+
+def _faint_error(width_um: float, psf_um: float, contrast: float) -> float:
+    """Return what lightness does to a width [µm], from the log contrast of the shaft to the skin."""
+    blurs = width_um / max(psf_um, 1e-9)
+    near = min(1.0, max(0.0, (_AMBIGUOUS_BELOW - blurs) / _AMBIGUOUS_FADING))
+    light = math.exp(-max(0.0, contrast))
+    return light * math.hypot(_FAINT_ERROR * width_um, _AMBIGUOUS_BLURS * near * psf_um)
 
 
 def huber_mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, FloatArray]:

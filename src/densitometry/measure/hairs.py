@@ -16,7 +16,7 @@ from densitometry.measure.units import group_units
 from densitometry.model import FloatArray, ScaledImage, Trace, TraceResult
 from densitometry.schema import HAIRS, column_names, dtypes
 from densitometry.settings import MeasureSettings
-from densitometry.units import PixelSize
+from densitometry.units import UM_PER_CM, PixelSize
 
 _FEW_WIDTHS = 5
 _SURE_PRESENCE = 0.5
@@ -32,7 +32,7 @@ class HairTable:
         traces: the K traces that are listed.
         presence: (K,) chance that each is one hair.
         own_sd_um: (K,) standard error of each diameter that is its own, that of the blur near it included.
-        blur_sd_um: (K,) that of the blur.
+        alike_sd_um: (K,) what of it moves hairs like it together: blur, light shafts.
         resolved: (K,) bool, thick enough for the resolution.
     """
 
@@ -40,8 +40,12 @@ class HairTable:
     traces: tuple[Trace, ...]
     presence: FloatArray
     own_sd_um: FloatArray
-    blur_sd_um: FloatArray
+    alike_sd_um: FloatArray
     resolved: NDArray[np.bool_]
+
+    def length_per_cm(self, area_cm2: float) -> float:
+        """Return the length of all listed hair over an area [cm per cm²]; 0 without an area."""
+        return float(self.hairs["length_um"].sum()) / UM_PER_CM / area_cm2 if area_cm2 > 0 else 0.0
 
     @property
     def lines_px(self) -> tuple[FloatArray, ...]:
@@ -84,7 +88,7 @@ def measure_hairs(result: TraceResult, image: ScaledImage, settings: MeasureSett
         traces,
         np.array([trace.presence for trace in traces], np.float64),
         np.array([diameter.own_sd_um for diameter in diameters], np.float64),
-        np.array([diameter.blur_sd_um for diameter in diameters], np.float64),
+        np.array([diameter.alike_sd_um for diameter in diameters], np.float64),
         resolved,
     )
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from densitometry.measure.completeness import count_variance, hairs_per_counted
 from densitometry.measure.detection import FOUND_SLOPE, FOUND_SLOPE_SD, stands_for
 from densitometry.measure.diameter import NORMAL_95
 from densitometry.measure.hairs import HairTable
-from densitometry.model import Estimate, FloatArray, TraceResult
+from densitometry.model import Estimate, FloatArray
 from densitometry.settings import MeasureSettings
 
 # With none found, at most three hairs at 95 %: Hanley & Lippman-Hand 1983,
@@ -33,8 +34,8 @@ class Population:
 
     Attributes:
         weight, presence: (K,) of the counted hairs.
-        expected: expected true number: found hairs by their chance, and the missed ones.
-        variance: variance of that number, with the count's own error.
+        expected: expected true number, of which some are missed and some counted are none.
+        variance: variance of the true number round it.
     """
 
     weight: FloatArray
@@ -61,25 +62,30 @@ class Population:
 
 
 def population(
-    weight: FloatArray, presence: FloatArray, missed_per_found: float, settings: MeasureSettings
+    weight: FloatArray, presence: FloatArray, length_per_cm: float, settings: MeasureSettings
 ) -> Population:
-    """Return counted hairs as independent chances (Poisson-binomial), missed ones as Poisson."""
-    found = float(weight @ presence)
-    missed = missed_per_found * found
-    false = float(np.square(weight) @ (presence * (1.0 - presence)))
+    """Return counted hairs with the number that is to be expected of them.
+
+    Args:
+        weight: (K,) count weights.
+        presence: (K,) chance that each is one hair.
+        length_per_cm: length of all hair in view over the area of the field [cm per cm²].
+        settings: error of the count.
+    """
+    count = float(weight.sum())
+    doubt = float(np.square(weight) @ (presence * (1.0 - presence)))
+    variance = count_variance(count, doubt, length_per_cm, settings.count_error_pct / 100)
     # A hair of weight one half stands for one or none.
     halves = float((weight * (1.0 - weight)) @ presence)
-    own = (settings.count_error_pct / 100 * float(weight.sum())) ** 2
-    return Population(weight, presence, found + missed, false + halves + missed + own)
+    return Population(weight, presence, hairs_per_counted(length_per_cm) * count, variance + halves)
 
 
-def selection_share(people: Population, missed_per_found: float) -> float:
+def selection_share(people: Population) -> float:
     """Return the share of hairs that are false or missed, which a mean over the found ones bears."""
     if not people.n:
         return 0.0
-    return float(people.weight @ (1.0 - people.presence)) / people.n + missed_per_found / (
-        1.0 + missed_per_found
-    )
+    true = float(people.weight @ people.presence)
+    return 1.0 - true / people.n + max(0.0, 1.0 - true / people.expected)
 
 
 def patch_estimate(
@@ -119,7 +125,7 @@ class Calibres:
     Attributes:
         diameter_um, own_sd_um: (K,) values and the errors that are each hair's own.
         presence: (K,) chance that it is one hair.
-        shared_sd_um: error that all share.
+        shared_sd_um: (K,) what an error that all share, or all hairs like it, moves each.
         rel_scale_error: relative error of the scale, 0 when nobody stated it.
         selection: share of hairs missed or false.
     """
@@ -127,7 +133,7 @@ class Calibres:
     diameter_um: FloatArray
     own_sd_um: FloatArray
     presence: FloatArray
-    shared_sd_um: float
+    shared_sd_um: FloatArray
     rel_scale_error: float
     selection: float
 
@@ -148,7 +154,8 @@ class Calibres:
         mean = float(self.diameter_um.mean())
         own = math.sqrt(float(np.square(self.own_sd_um).sum())) / self.n
         picked = float(self.diameter_um.std()) * math.sqrt(self.selection / self.n)
-        return math.hypot(own, picked, self.shared_sd_um, self.rel_scale_error * mean)
+        shared = float(self.shared_sd_um.mean())
+        return math.hypot(own, picked, shared, self.rel_scale_error * mean)
 
     def mean(self) -> Estimate:
         """Mean diameter."""
@@ -183,7 +190,9 @@ class Calibres:
         pull = (self.diameter_um - mean) / ((self.n - 1) * sd)
         own = math.sqrt(float(np.square(pull) @ np.square(self.own_sd_um)))
         picked = sd * math.sqrt(self.selection / (2 * self.n))
-        error = math.hypot(own, picked, sd * self.shared_sd_um / mean) / mean
+        moved = [self.diameter_um + sign * self.shared_sd_um for sign in (1, -1)]
+        shared = abs(moved[0].std() / moved[0].mean() - moved[1].std() / moved[1].mean()) / 2
+        error = math.hypot(own / mean, picked / mean, shared)
         noise_free = math.sqrt(max(0.0, sd**2 - float(np.square(self.own_sd_um).mean()))) / mean
         value = sd / mean
         low = max(0.0, min(value, noise_free) - NORMAL_95 * error)
@@ -202,7 +211,7 @@ class Calibres:
         value = float((self.diameter_um < cutoff_um).mean())
         sd = np.maximum(self.own_sd_um, 1e-9)
         chance = ndtr((cutoff_um - self.diameter_um) / sd)
-        shared = math.hypot(self.shared_sd_um, self.rel_scale_error * cutoff_um)
+        shared = np.hypot(self.shared_sd_um, self.rel_scale_error * cutoff_um)
         slope = (
             ndtr((cutoff_um + shared - self.diameter_um) / sd)
             - ndtr((cutoff_um - shared - self.diameter_um) / sd)
@@ -214,25 +223,23 @@ class Calibres:
         return patch_estimate(value, spread, "", self.n, _HOW_FOUND, of_all, ceiling=1.0)
 
 
-def counted_population(table: HairTable, result: TraceResult, settings: MeasureSettings) -> Population:
+def counted_population(table: HairTable, area_cm2: float, settings: MeasureSettings) -> Population:
     """Return all counted hairs of a table as a population."""
     weight = table.hairs["count_weight"].to_numpy(np.float64)
     counted = weight > 0
-    return population(weight[counted], table.presence[counted], result.missed_per_found, settings)
+    return population(weight[counted], table.presence[counted], table.length_per_cm(area_cm2), settings)
 
 
 def counted_calibres(
-    table: HairTable, result: TraceResult, rel_scale_error: float, settings: MeasureSettings
+    table: HairTable, people: Population, rel_scale_error: float, settings: MeasureSettings
 ) -> Calibres:
-    """Return the diameters of the resolved counted hairs of a table."""
-    people = counted_population(table, result, settings)
+    """Return the diameters of the resolved counted hairs of a table, which are those of `people`."""
     chosen = (table.hairs["count_weight"].to_numpy(np.float64) > 0) & table.resolved
-    blur_um = float(table.blur_sd_um[chosen].mean()) if chosen.any() else 0.0
     return Calibres(
         table.hairs["diameter_um"].to_numpy(np.float64)[chosen],
         table.own_sd_um[chosen],
         table.presence[chosen],
-        math.hypot(settings.shared_width_error_um, blur_um),
+        np.hypot(settings.shared_width_error_um, table.alike_sd_um[chosen]),
         rel_scale_error,
-        selection_share(people, result.missed_per_found),
+        selection_share(people),
     )

@@ -11,23 +11,21 @@ from densitometry.measure import density
 from densitometry.measure.counting import COUNTING_RULE
 from densitometry.measure.hairs import HairTable
 from densitometry.measure.intervals import counted_calibres, counted_population
-from densitometry.model import Estimate, ScaledImage, TraceResult
+from densitometry.model import Estimate, ScaledImage
 from densitometry.settings import MeasureSettings
 
 _SCALE_KNOWN = "the scale's stated error is part of every interval"
 _SCALE_UNKNOWN = "nobody stated the scale's error: every interval leaves it out"
 
 
-def summarize(
-    table: HairTable, image: ScaledImage, result: TraceResult, settings: MeasureSettings
-) -> dict[str, Any]:
+def summarize(table: HairTable, image: ScaledImage, settings: MeasureSettings) -> dict[str, Any]:
     """Return the measures of one picture: `schema.SUMMARY_MEASURES` and what intervals mean.
 
     Fractions and means are unweighted over resolved hairs with count_weight > 0; n_hairs is the sum of the
     weights and density_per_cm2 is n_hairs / area_cm2 exactly.
     """
-    estimates = estimate_all(table, image, result, settings)
-    people = counted_population(table, result, settings)
+    estimates = estimate_all(table, image, settings)
+    people = counted_population(table, image.area_cm2, settings)
     sampled = estimates.pop("density_sampling")
     measures: dict[str, Any] = {"n_hairs": people.n}
     for name, estimate in estimates.items():
@@ -36,9 +34,7 @@ def summarize(
             measures |= {"density_sampling_low": sampled.low, "density_sampling_high": sampled.high}
     counted = table.hairs["count_weight"].to_numpy(np.float64) > 0
     measures["unresolved_fraction"] = float((~table.resolved[counted]).mean()) if counted.any() else None
-    measures["by_cutoff"] = [
-        _at_cutoff(cutoff, table, image, result, settings) for cutoff in settings.cutoffs_um
-    ]
+    measures["by_cutoff"] = [_at_cutoff(cutoff, table, image, settings) for cutoff in settings.cutoffs_um]
     measures["counting_rule"] = COUNTING_RULE
     measures["intervals"] = {
         "level": 0.95,
@@ -50,18 +46,16 @@ def summarize(
     return measures
 
 
-def estimate_all(
-    table: HairTable, image: ScaledImage, result: TraceResult, settings: MeasureSettings
-) -> dict[str, Estimate]:
+def estimate_all(table: HairTable, image: ScaledImage, settings: MeasureSettings) -> dict[str, Estimate]:
     """Return every headline number of a picture with its interval, by its name in summary.json."""
     field = _field(image)
-    people = counted_population(table, result, settings)
-    calibres = counted_calibres(table, result, field.rel_scale_error, settings)
+    people = counted_population(table, field.area_cm2, settings)
+    calibres = counted_calibres(table, people, field.rel_scale_error, settings)
     cutoff = settings.primary_cutoff_um
     return {
         "density_per_cm2": density.hair_density(people, field),
         "density_sampling": density.sampled_density(people, density.clumping(table), field),
-        "terminal_density_per_cm2": density.density_above(table, result, cutoff, field, settings),
+        "terminal_density_per_cm2": density.density_above(table, cutoff, field, settings),
         "vellus_fraction": calibres.fraction_below(cutoff),
         "mean_diameter_um": calibres.mean(),
         "median_diameter_um": calibres.median(),
@@ -77,11 +71,12 @@ def _field(image: ScaledImage) -> density.Field:
 
 
 def _at_cutoff(
-    cutoff_um: float, table: HairTable, image: ScaledImage, result: TraceResult, settings: MeasureSettings
+    cutoff_um: float, table: HairTable, image: ScaledImage, settings: MeasureSettings
 ) -> Mapping[str, Any]:
     field = _field(image)
-    calibres = counted_calibres(table, result, field.rel_scale_error, settings)
-    above = density.density_above(table, result, cutoff_um, field, settings)
+    people = counted_population(table, field.area_cm2, settings)
+    calibres = counted_calibres(table, people, field.rel_scale_error, settings)
+    above = density.density_above(table, cutoff_um, field, settings)
     return {
         "cutoff_um": float(cutoff_um),
         **_flat("vellus_fraction", calibres.fraction_below(cutoff_um)),

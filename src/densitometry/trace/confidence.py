@@ -12,8 +12,6 @@ PRESENCE_WEIGHTS = (0.034, 3.920, 1.481, 0.044, -2.976)
 """Coefficients of `presence_features`, the constant last."""
 ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
-MISSED_PER_FOUND = 0.22
-"""Hairs missed for every hair found: mean 0.22, median 0.16 on random phantoms (`training/calibrate.py`)."""
 
 
 def presence_features(segment: Segment) -> tuple[float, ...]:

@@ -29,6 +29,9 @@ _BESIDE_PX = 3.0
 _BESIDE_SHARE = 0.8
 """Hairs run beside each other where they are no further apart than this share of their half widths' sum."""
 _PASSED_POINTS = 3
+_UNEVEN_PX, _UNEVEN_SHARE = 16, 0.5
+"""By so much the stretches of two hairs beside each other may differ. Where one comes by twice, in a curl or
+a loop, an exchange would make it longer than both were."""
 _PARALLEL_COS = math.cos(math.radians(50.0))
 _TANGENT_POINTS = 5
 _WIDTH_POINTS = 7
@@ -134,9 +137,15 @@ def _stretches(a: Line, b: Line) -> list[tuple[int, int, int, int, bool]]:
     if not len(beside):
         return []
     parts = np.split(beside, np.flatnonzero(np.diff(beside) > _PASSED_POINTS + 1) + 1)
-    return [
+    found = [
         (int(p[0]), int(p[-1]), int(at[p].min()), int(at[p].max()), bool(cosine[p].sum() > 0)) for p in parts
     ]
+    return [place for place in found if _side_by_side(place[1] - place[0], place[3] - place[2])]
+
+
+def _side_by_side(first_px: int, second_px: int) -> bool:
+    """Whether two hairs are about as long where they run beside each other, and none comes by twice."""
+    return abs(first_px - second_px) <= max(_UNEVEN_PX, _UNEVEN_SHARE * min(first_px, second_px))
 
 
 @njit(cache=True)

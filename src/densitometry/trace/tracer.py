@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from densitometry.model import Trace, TraceResult
 from densitometry.trace.classical import classical_maps
-from densitometry.trace.confidence import MISSED_PER_FOUND, presence, root_probability
+from densitometry.trace.confidence import presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
 from densitometry.trace.gaps import drop_gaps
@@ -158,5 +158,4 @@ def trace_hairs(
         traces=tuple(traces),
         psf_sigma_px=float(np.median(psf)) if psf else options.width.assumed_psf_px,
         psf_source="edges of shafts" if psf else "assumed",
-        missed_per_found=MISSED_PER_FOUND if traces else 0.0,
     )
