@@ -52,6 +52,7 @@ SETTINGS = {
     for s in (
         Setting("clipped", "clipped", 5.5, (1280, 1024)),
         Setting("wide", "clipped", 5.5, (1632, 1224)),
+        Setting("large", "clipped", 8.0, (1600, 1200)),
         Setting("ordinary", "ordinary", 8.0, (1200, 900)),
         Setting("small", "clipped", 8.0, (640, 512)),
     )
