@@ -85,6 +85,7 @@ OWN_FIGURES: tuple[tuple[str, Format], ...] = (
     ("hairs per unit", with_bias("hairs_per_unit_error", "hairs_per_unit_bias", 2)),
     ("unresolved [%]", plain("unresolved_share", 1, 100)),
 )
+_PEER_NAMES = frozenset(tool.name for tool in PEERS)
 COVERAGE: tuple[tuple[str, Format], ...] = (
     ("pictures", plain("pictures", 0)),
     ("hair diameter [%]", plain("diameter_coverage", 1, 100)),
@@ -207,7 +208,7 @@ def _conditions(results: Mapping[str, Any]) -> str:
     where = results["conditions"]
     packages = ", ".join(f"{name} {version}" for name, version in where["packages"].items())
     note = " A quick run: too few and too small pictures to quote." if results["quick"] else ""
-    note += _older(results["accuracy"])
+    note += _older(results["accuracy"]) + _fewer(results["accuracy"])
     if (where["load_before"] or 0.0) > BUSY_LOAD * where["cores"]:
         note += f" The machine was busy (load {where['load_before']:.1f}): read ratios, not seconds."
     return f"{where['system']}, {where['cores']} cores, Python {where['python']}; {packages}.{note}"
@@ -219,6 +220,21 @@ def _older(kinds: Mapping[str, Mapping[str, Row]]) -> str:
     now = source_digest()
     older = [kind for kind, source in made.items() if source != now]
     return f" Made by an earlier state of the code: {', '.join(older)}." if older else ""
+
+
+def _fewer(kinds: Mapping[str, Mapping[str, Row]]) -> str:
+    """Return a sentence that says so where the other tools saw only the first of this project's pictures."""
+    seen = [
+        (rows[OURS.name].get("pictures"), row.get("pictures"))
+        for rows in kinds.values()
+        for name, row in rows.items()
+        if name in _PEER_NAMES and OURS.name in rows
+    ]
+    fewer = [theirs for ours, theirs in seen if ours is not None and theirs is not None and theirs < ours]
+    if not fewer:
+        return ""
+    least = min(fewer)
+    return f" Of each kind the other tools saw the first {least:g} of this project's pictures only."
 
 
 def conditions() -> dict[str, Any]:

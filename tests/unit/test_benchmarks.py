@@ -67,6 +67,13 @@ def test_tables_of_a_part_show_what_is_there() -> None:
     assert "earlier state of the code: grey" in text
 
 
+@pytest.mark.parametrize(("ours", "said"), [(100, True), (3, False)])
+def test_tables_tell_that_others_saw_fewer_pictures(ours: int, said: bool) -> None:
+    rows = {"densitometry": {**row(0.9), "pictures": ours}, "sato_skan": {**row(0.2), "pictures": 3}}
+    text = report.document(figures({"grey": rows}))
+    assert ("saw the first 3 of" in text) == said
+
+
 def test_quick_pictures_are_not_kept() -> None:
     from benchmarks.run import main
 
