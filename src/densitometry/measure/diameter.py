@@ -26,13 +26,14 @@ _TAPER_SEARCH_SHARE = 0.5
 _LINE_CORRELATION_UM = 100.0
 # From this share on, cross-sections clear of other hairs speak for the hair alone.
 _ENOUGH_CLEAR = 0.25
-# What shading, rims and streak do to the width of a shaft as light as the skin, relative; less on a dark one.
-_FAINT_ERROR = 0.13
+# What shading, rims and streak do to the width of a shaft as light as the skin, relative; less on a dark one,
+# by so much for each unit of log contrast.
+_FAINT_ERROR, _FAINT_FADING = 0.2, 1.5
 # A light shaft not much wider than the blur may as well be thinner and darker: error in units of the blur,
 # for shafts narrower than so many blurs, less over the last so many.
 _AMBIGUOUS_BLURS, _AMBIGUOUS_BELOW, _AMBIGUOUS_FADING = 1.5, 8.0, 4.0
-# What of both all light shafts of a picture have alike.
-_FAINT_ALIKE = 0.35
+# What of either all light shafts of a picture have alike.
+_FAINT_ALIKE, _AMBIGUOUS_ALIKE = 0.6, 0.35
 # A line that may be no hair has not its width either, relative.
 _DOUBTFUL_ERROR = 0.3
 # What hairs beside it do to the width of a shaft that stands nowhere clear of them, relative.
@@ -111,26 +112,26 @@ def shaft_diameter(
         )
     )
     statistical = min(math.sqrt(variance), float(np.median(np.hypot(errors[use], scatter))))
-    faint = _faint_error(value, pixel_size.to_um(psf_sigma_px), trace.contrast)
+    faint = _FAINT_ERROR * math.exp(-_FAINT_FADING * max(0.0, trace.contrast)) * value
+    ambiguous = _ambiguity(value, pixel_size.to_um(psf_sigma_px), trace.contrast)
     doubtful = _DOUBTFUL_ERROR * (1.0 - trace.presence) * value
     blur = pixel_size.to_um(trace.width_shared_px)
     unexplained = math.hypot(settings.width_error_um, settings.width_error_pct / 100 * value)
     crowded = _CROWDED_ERROR * (1.0 - float(np.mean(trace.clear))) * value
-    own = math.hypot(statistical, faint, doubtful, crowded, blur, unexplained)
+    own = math.hypot(statistical, faint, ambiguous, doubtful, crowded, blur, unexplained)
     scale = (pixel_size.rel_error or 0.0) * value
     total = math.hypot(own, settings.shared_width_error_um, scale)
     n_widths = int(np.count_nonzero(use))
     sd_along = scatter if n_widths > 1 else math.nan
-    alike = math.hypot(blur, _FAINT_ALIKE * faint)
+    alike = math.hypot(blur, _FAINT_ALIKE * faint, _AMBIGUOUS_ALIKE * ambiguous)
     return Diameter(value, own, alike, total, sd_along, n_widths, shrunk, overlapped=not clear.any())
 
 
-def _faint_error(width_um: float, psf_um: float, contrast: float) -> float:
-    """Return what lightness does to a width [µm], from the log contrast of the shaft to the skin."""
+def _ambiguity(width_um: float, psf_um: float, contrast: float) -> float:
+    """Return what a light shaft near the blur may be thinner and darker by [µm]; contrast as of its trace."""
     blurs = width_um / max(psf_um, 1e-9)
     near = min(1.0, max(0.0, (_AMBIGUOUS_BELOW - blurs) / _AMBIGUOUS_FADING))
-    light = math.exp(-max(0.0, contrast))
-    return light * math.hypot(_FAINT_ERROR * width_um, _AMBIGUOUS_BLURS * near * psf_um)
+    return _AMBIGUOUS_BLURS * near * psf_um * math.exp(-max(0.0, contrast))
 
 
 def huber_mean(values: FloatArray, errors: FloatArray) -> tuple[float, float, FloatArray]:
