@@ -185,7 +185,7 @@ def score_picture(
     if (~required).any():
         excused |= on_truth[:, ~required].max(axis=1) >= EXCUSED_SHARE
     excused[[f for _, f in hits]] = False
-    here = [h for h in truth["hairs"] if h["root_inside"] and _at(seen, h["root_px"])]
+    here = rooted_in(truth["hairs"], seen)
     area_cm2 = float(np.count_nonzero(seen)) * um**2 / UM2_PER_CM2
     per_hair = _judge_hairs([(hairs[t], traces[f][1]) for t, f in hits], um)
     figures, holds = _judge_figures(here, area_cm2, summary)
@@ -208,6 +208,11 @@ def _field_of_view(shape: tuple[int, ...], circle: bool) -> Bools:
         return np.ones((height, width), np.bool_)
     y, x = np.ogrid[:height, :width]
     return np.asarray(np.hypot(x - width / 2, y - height / 2) < CIRCLE_RADIUS * height, np.bool_)
+
+
+def rooted_in(hairs: Iterable[Mapping[str, Any]], seen: Bools) -> list[Mapping[str, Any]]:
+    """Return the truth hairs that a picture's density counts: those whose root lies in the field seen."""
+    return [hair for hair in hairs if hair["root_inside"] and _at(seen, hair["root_px"])]
 
 
 def _at(area: Bools, point: Sequence[float]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -25,6 +26,9 @@ from densitometry.settings import MeasureSettings
 from densitometry.simulate import grow_scene, random_settings, render_scene
 from densitometry.trace.tracer import trace_hairs
 from densitometry.units import UM_PER_CM
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.score import rooted_in
 
 Floats = NDArray[np.float64]
 UM_PER_PX = (4.0, 17.0)
@@ -49,16 +53,10 @@ def picture(rng: np.random.Generator, folder: Path) -> tuple[float, float, float
     weight = table.hairs["count_weight"].to_numpy(np.float64)
     doubt = float(np.square(weight) @ (table.presence * (1.0 - table.presence)))
     seen = ~phantom.hidden
-    roots = [h["root_px"] for h in phantom.truth()["hairs"] if h["root_inside"] and _at(seen, *h["root_px"])]
+    roots = rooted_in(phantom.truth()["hairs"], seen)
     seen_cm2 = float(np.count_nonzero(seen)) * (um / UM_PER_CM) ** 2
     true = len(roots) * image.area_cm2 / seen_cm2
     return true, float(weight.sum()), doubt, table.length_per_cm(image.area_cm2)
-
-
-def _at(seen: NDArray[np.bool_], x: float, y: float) -> bool:
-    row, column = round(y), round(x)
-    inside = 0 <= row < seen.shape[0] and 0 <= column < seen.shape[1]
-    return inside and bool(seen[row, column])
 
 
 def fit(true: Floats, counted: Floats, doubt: Floats, length: Floats) -> Floats:
