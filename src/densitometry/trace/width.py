@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace import edges
+from densitometry.trace.chord import outer_share
 from densitometry.trace.edges import fit_shaft
 from densitometry.trace.pieces import ALL
 from densitometry.trace.profiles import BIN_PX, MOST_BINS, WIDE_BIN_PX, WIDE_HALF_PX, gather
@@ -359,14 +360,15 @@ def measure_widths(
         first, last = np.searchsorted(chosen, (a, b))
         at = first + np.minimum(np.arange(b - a) // STATIONS_PER_FIT, last - first - 1)
         seen = fits[first:last][fits[first:last, -1] > 0, edges.DENSITY]
+        contrast = float(np.median(seen)) if len(seen) else 0.0
         result.append(
             WidthProfile(
                 x=x[a:b],
                 y=y[a:b],
-                width=width[at],
+                width=width[at] * outer_share(contrast),
                 sigma=sigma[at],
                 clear=clear[at],
-                contrast=float(np.median(seen)) if len(seen) else 0.0,
+                contrast=contrast,
                 psf_px=float(local[k]),
                 blur_error=_blur_error(width[at], float(local[k]), float(doubt[k])),
             )
