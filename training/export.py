@@ -1,6 +1,6 @@
-"""Export trained weights to the ONNX file the product ships.
+"""Export trained weights to ONNX, from which `quantize.py` makes the file the product ships.
 
-python training/export.py --net FOLDER/net.pt --out src/densitometry/trace/hairnet.onnx
+python training/export.py --net FOLDER/net.pt --out training/hairnet_float.onnx
 """
 
 from __future__ import annotations

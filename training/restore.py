@@ -1,6 +1,6 @@
-"""Bring the shipped weights back into the shape they are trained in, so that training can go on from them.
+"""Bring exported weights back into the shape they are trained in, so that training can go on from them.
 
-    python training/restore.py --patches FOLDER --out net.pt [--weights src/densitometry/trace/hairnet.onnx]
+    python training/restore.py --patches FOLDER --out net.pt [--weights training/hairnet_float.onnx]
 
 Export folds normalisation into the convolutions. Here each block is given the mean and spread that its
 convolution shows on some hundred patches, and the scale and shift that undo them: it says what it did before.
@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from train import inputs
 
-from densitometry.trace.network import WEIGHTS
-
+EXPORTED = Path(__file__).with_name("hairnet_float.onnx")
 BATCHES = 24
 """On so many the normalisation is measured."""
 
@@ -95,7 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patches", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--weights", type=Path, default=EXPORTED)
     args = parser.parse_args()
     net = restored(args.weights)
     net.eval()
