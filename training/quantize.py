@@ -4,7 +4,7 @@
 
 Maps between layers become bytes and kernels whole numbers of seven bits: with eight, processors without
 instructions of their own for it would cut sums off, and maps would depend on the machine. The first layers,
-which read the picture, and the last, which say widths and chances, stay as they are. The range of every map
+which read the picture, and the last, which say widths and ends, stay as they are. The range of every map
 is what random phantoms reach.
 """
 
@@ -19,20 +19,24 @@ import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from densitometry.analysis import trace_options
 from densitometry.settings import TraceSettings
 from densitometry.simulate import grow_scene, random_settings, render_scene
 from densitometry.trace.grid import to_grid
+from densitometry.trace.maps import CERTAIN
 from densitometry.units import PixelSize
 
 UM_PER_PX = (4.0, 12.0)
 SIDE_UM, SIDE_PX = 2500.0, 256
-KEPT = ("stem", "fine", "centre", "rest/")
-"""Parts of the names of convolutions that stay floating: they read the picture or say what it shows."""
-READINGS_MEET = "/Add"
-"""So begin the names of the sums of two readings."""
+KEPT = ("stem", "fine", "rest/")
+"""Parts of the names of convolutions that stay floating: they read the picture or say widths and ends."""
+RESTS_MEET = "/Add_1"
+"""The sum of what the two readings say beside centre lines."""
+TO_BYTES = ("Mul", "Add", "Cast")
+"""What makes bytes of the chances of centre lines, in this order after their Sigmoid."""
 WHOLE = ["Conv", "Add", "Resize", "Relu", "Pad"]
 
 
@@ -72,6 +76,25 @@ def simplified(source: Path, target: Path) -> None:
     onnxruntime.InferenceSession(str(source), options, providers=["CPUExecutionProvider"])
 
 
+def with_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Let the chances of centre lines be bytes where they are made: 1 is `CERTAIN`."""
+    graph = model.graph
+    cast = next(node for node in graph.node if node.op_type == "Cast")
+    chain = [cast]
+    while chain[-1].op_type != "Sigmoid":
+        chain.append(next(node for node in graph.node if node.output[0] == chain[-1].input[0]))
+    sigmoid = chain.pop()
+    if tuple(node.op_type for node in reversed(chain)) != TO_BYTES:
+        raise ValueError("the network no longer makes bytes of its chances in the way that is replaced here")
+    for node in chain:
+        graph.node.remove(node)
+    graph.initializer.append(numpy_helper.from_array(np.array(1 / CERTAIN, np.float32), "certain"))
+    graph.initializer.append(numpy_helper.from_array(np.array(0, np.uint8), "never"))
+    made = helper.make_node("QuantizeLinear", [sigmoid.output[0], "certain", "never"], [cast.output[0]])
+    graph.node.insert(list(graph.node).index(sigmoid) + 1, made)
+    return model
+
+
 def main() -> None:
     """Find the ranges and write the whole numbers."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,19 +108,21 @@ def main() -> None:
         simplified(args.source, simple)
         nodes = onnx.load(str(simple)).graph.node
         kept = [n.name for n in nodes if n.op_type == "Conv" and any(part in n.name for part in KEPT)]
-        kept += [n.name for n in nodes if n.op_type == "Add" and n.name.startswith(READINGS_MEET)]
+        cast = next(node for node in nodes if node.op_type == "Cast")
+        half = next(node.name for node in nodes if node.output[0] == cast.input[0])
         quantize_static(
             str(simple),
             str(args.out),
             Phantoms(args.count, args.seed),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=WHOLE,
-            nodes_to_exclude=kept,
+            nodes_to_exclude=[*kept, RESTS_MEET, half],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+    onnx.save(with_bytes(onnx.load(str(args.out))), str(args.out))
 
 
 if __name__ == "__main__":
