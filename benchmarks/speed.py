@@ -1,7 +1,7 @@
 """How long and how much memory: every tool on the same files, and this project alone from 2 to 48 MP.
 
 Times run from the file to the tables in memory, in a warm process, start-up and overlay apart. Thread pools
-are held at one thread; only this project takes a second one, for large pictures (`trace/workers.py`).
+are held at one thread; only this project takes a second one (`trace/workers.py`).
 Peak memory is that of a process that did nothing but a small warm-up picture and this one.
 """
 
@@ -72,7 +72,6 @@ def measure_speed(
         found["field"].append(_measure(OURS, picture, folder, warm_up, repeats))
         picture.path.unlink()
     small = pictures.render(pictures.SMALL, 0, folder, suffix=".jpg")
-    # one tile: the one process has no second thread to use either
     half = pictures.resized_field(small, folder, HALF_FIELD)
     found["two_processes_ratio"] = _two_processes_ratio(half, folder, warm_up, say)
     return found
@@ -98,16 +97,25 @@ def _measure(tool: Tool, picture: Picture, folder: Path, warm_up: Picture, repea
 
 
 def _two_processes_ratio(picture: Picture, folder: Path, warm_up: Picture, say: Say) -> float | None:
-    """Return how much more two processes measure than one; None on one core or after a failure."""
-    if (os.cpu_count() or 1) < PROCESSES:
+    """Return how much more two processes measure than one, a processor each; None where there are not two."""
+    processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(processors) < PROCESSES:
         return None
     say("speed, two processes at once")
     rates = []
     for n in (1, PROCESSES):
         folders = [folder / "runs" / f"{n}-{k}" for k in range(n)]
         started = [
-            tools.start(OURS, [picture], out, warm_up=warm_up, repeats=PICTURES_PER_PROCESS, save=False)
-            for out in folders
+            tools.start(
+                OURS,
+                [picture],
+                out,
+                warm_up=warm_up,
+                repeats=PICTURES_PER_PROCESS,
+                save=False,
+                processor=processor,
+            )
+            for out, processor in zip(folders, processors, strict=False)
         ]
         done = [tools.finish(process, 1, out) for process, out in zip(started, folders, strict=True)]
         if any(run.seconds[0] is None for run in done):

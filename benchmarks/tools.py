@@ -72,8 +72,9 @@ def start(
     warm_up: Picture | None,
     repeats: int,
     save: bool,
+    processor: int | None = None,
 ) -> subprocess.Popen[str]:
-    """Start one tool on pictures; results go to `folder`/<stem of the picture>."""
+    """Start one tool on pictures, perhaps on one processor; results go to `folder`/<stem of the picture>."""
     folder.mkdir(parents=True, exist_ok=True)
     job = {
         "warm_up": _plain(warm_up, None) if warm_up else None,
@@ -86,13 +87,16 @@ def start(
     path.write_text(json.dumps(job), encoding="utf-8")
     python = peers_python() if tool.is_peer else Path(sys.executable)
     seen = [ROOT] if tool.is_peer else [ROOT, ROOT / "src"]
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [str(python), "-m", tool.module, str(path)],
         env={**one_thread(), "PYTHONPATH": os.pathsep.join(map(str, seen))},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )
+    if processor is not None:
+        os.sched_setaffinity(process.pid, {processor})
+    return process
 
 
 def finish(process: subprocess.Popen[str], n_pictures: int, folder: Path) -> Run:

@@ -67,7 +67,7 @@ class Patches(torch.utils.data.Dataset[tuple[Tensor, ...]]):
         tone, everywhere = lamp.light(rgb), np.ones(rgb.shape[:2], np.bool_)
         contrast = log_contrast(tone, everywhere, CONTRAST_WINDOW_PX)[y0:, x0:][: self.size, : self.size]
         luma = fine_contrast(lamp.light(fine), tone, everywhere, CONTRAST_WINDOW_PX)
-        luma = luma[2 * y0 :, 2 * x0 :][: 2 * self.size, : 2 * self.size]
+        luma = luma[2 * y0 :, 2 * x0 :][: 2 * self.size, : 2 * self.size].astype(np.float32)
         points = points - [x0, y0]
         hairs: list[dict[str, Any]] = [
             {"line": points[a:b], "width": width[a:b], "required": r}

@@ -10,7 +10,7 @@ import pytest
 
 from densitometry.analysis import trace_options
 from densitometry.settings import TraceSettings
-from densitometry.trace import network, tracer, workers
+from densitometry.trace import network, tracer
 from densitometry.trace.grid import to_grid
 from densitometry.trace.maps import CERTAIN
 from densitometry.units import PixelSize
@@ -52,8 +52,9 @@ def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int) -> None:
 def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "TILE_PX", 320)
     picture = noise(6, 96, 640)
+    monkeypatch.setattr(network, "may_share_work", lambda: True)
     shared = network.network_maps(*picture)
-    monkeypatch.setattr(workers, "may_share_work", lambda: False)
+    monkeypatch.setattr(network, "may_share_work", lambda: False)
     alone = network.network_maps(*picture)
     np.testing.assert_array_equal(shared.lifted, alone.lifted)
     np.testing.assert_array_equal(shared.root, alone.root)

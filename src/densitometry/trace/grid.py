@@ -28,7 +28,7 @@ class GridPicture:
 
     Attributes:
         contrast: (h, w, 3) log contrast against the local mean.
-        fine: (2h, 2w) log contrast of luma at half the grid's pixel, against the same mean.
+        fine: (2h, 2w) float16, log contrast of luma at half the grid's pixel, against the same mean.
         valid: (h, w) bool, the field that may hold hair.
         factor: grid px per native px in x and y.
     """

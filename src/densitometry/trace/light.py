@@ -85,7 +85,7 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
 
 def fine_contrast(
     fine: NDArray[Any], linear: Floats, valid: NDArray[np.bool_], window_px: int
-) -> NDArray[np.float32]:
+) -> NDArray[np.float16]:
     """Log contrast of luma at twice the resolution, against the local mean of the coarser picture.
 
     Args:
@@ -95,13 +95,12 @@ def fine_contrast(
         window_px: width of each of three box passes [px of the coarser picture].
 
     Returns:
-        (2h, 2w), clipped as `log_contrast`, 0 where the field is not valid.
+        (2h, 2w) float16, clipped as `log_contrast`, 0 where the field is not valid.
     """
     logs = _log_luma(linear)
     mean = local_mean(logs, valid.astype(np.float32), window_px)
-    contrast = np.empty(fine.shape[:2], np.float32)
+    contrast = np.empty(fine.shape[:2], np.float16)
     everywhere = bool(valid.all())
-
     for first in range(0, len(fine), _STRIP_PX):
         rows = slice(first, first + _STRIP_PX)
         coarse = slice(first // 2, (first + _STRIP_PX) // 2)
@@ -109,7 +108,7 @@ def fine_contrast(
         strip -= mean[coarse].repeat(2, 0).repeat(2, 1)
         if not everywhere:
             strip[~valid[coarse].repeat(2, 0).repeat(2, 1)] = 0.0
-        np.clip(strip, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast[rows])
+        contrast[rows] = np.clip(strip, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=strip)
     return contrast
 
 

@@ -25,7 +25,7 @@ Floats = NDArray[np.floating[Any]]
 
 MULTIPLE_PX = 16
 """Edge lengths are padded to multiples of this: four halvings."""
-TILE_PX = 1000
+TILE_PX = 800
 OVERLAP_PX = 96
 """Pictures larger than a tile are cut into tiles that overlap by more than the field of view (86 px)."""
 _CELL = (2, 2, ORIENTATIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,7 +15,14 @@ WORKERS = 2
 
 def may_share_work() -> bool:
     """Whether a second thread may help; one process of several has its processor to itself."""
-    return multiprocessing.parent_process() is None
+    return multiprocessing.parent_process() is None and _processors() > 1
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def do_all(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
