@@ -12,7 +12,6 @@ from typing import Any
 from benchmarks.environment import ROOT, source_digest
 from benchmarks.pictures import KINDS
 from benchmarks.tools import DECODE, OURS, PEERS, Tool
-from densitometry.trace.network import TILE_PX
 
 DOCUMENT = ROOT / "docs" / "accuracy.md"
 START, END = "<!-- benchmark:start -->", "<!-- benchmark:end -->"
@@ -25,15 +24,14 @@ SHOWN_PACKAGES = ("densitometry", "numpy", "opencv-python-headless", "onnxruntim
 Row = Mapping[str, Any]
 Format = Callable[[Row], str]
 
-HOW = f"""\
+HOW = """\
 Made by `make bench`; edit nothing between the markers. Phantoms with exact truth, seeds from 900 000,
 each a preset of `densitometry simulate` moved a little by its own draw; no test and no training saw
 them. All tools ran on the same files in one run, each in one process with every thread pool held at
-one thread, warm, from file to tables. There is one exception: this project takes a second thread for
-pictures of several tiles (more than {TILE_PX} px of 8 µm along a side), for a step of those higher than
-768 px of 8 µm, and for very many cross-sections: there its seconds are wall time on up to two cores. The
-peers stand at one untuned setting each (`benchmarks/peers/`), given the scale in µm, and look for dark hair
-only, as their recipes do.
+one thread, warm, from file to tables. There is one exception: this project takes a second thread for the
+network, for a step of pictures higher than 768 px of 8 µm, and for very many cross-sections: its seconds
+are wall time on up to two cores. The peers stand at one untuned setting each (`benchmarks/peers/`), given
+the scale in µm, and look for dark hair only, as their recipes do.
 
 A trace is right when it and the hair run along each other for at least half of their joint length
 (within 25 µm or 2.5 px and 35°), one to one; hairs in view for less than 200 µm are neither required

@@ -26,6 +26,7 @@ def noise(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = noise(5, 251, 701)
     whole = network.network_maps(*picture)
+    monkeypatch.setattr(network, "WHOLE_PX", 0)
     monkeypatch.setattr(network, "TILE_PX", 384)
     tiled = network.network_maps(*picture)
     np.testing.assert_allclose(tiled.lifted.astype(int), whole.lifted.astype(int), atol=1)
@@ -50,6 +51,7 @@ def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int) -> None:
 
 
 def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "WHOLE_PX", 0)
     monkeypatch.setattr(network, "TILE_PX", 320)
     picture = noise(6, 96, 640)
     monkeypatch.setattr(network, "may_share_work", lambda: True)

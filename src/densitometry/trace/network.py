@@ -25,9 +25,11 @@ Floats = NDArray[np.floating[Any]]
 
 MULTIPLE_PX = 16
 """Edge lengths are padded to multiples of this: four halvings."""
-TILE_PX = 800
-OVERLAP_PX = 96
-"""Pictures larger than a tile are cut into tiles that overlap by more than the field of view (86 px)."""
+WHOLE_PX = 1200
+"""A picture is read whole along a side of up to this."""
+TILE_PX, OVERLAP_PX = 800, 96
+"""Longer sides are cut into tiles, small ones for the sake of memory. They overlap by more than the field of
+view (86 px)."""
 _CELL = (2, 2, ORIENTATIONS)
 """What the network says of centre lines in one 16 µm cell: its four 8 µm cells (y, x), every bin of each."""
 READINGS = {2: ((1, 1),), 4: ((1, 1), (-1, -1)), 8: ((1, 1), (-1, -1), (1, -1), (-1, 1))}
@@ -139,7 +141,7 @@ def _spans(cells: int) -> list[_Span]:
     Where the network halves is counted from the middle: a mirrored picture is halved at the same places.
     """
     overlap = OVERLAP_PX // 2
-    count = 1 if 2 * cells <= TILE_PX else -(-cells // (TILE_PX // 2 - 2 * overlap))
+    count = 1 if 2 * cells <= WHOLE_PX else -(-cells // (TILE_PX // 2 - 2 * overlap))
     at = [cells * k // count for k in range(count + 1)]
     grain = MULTIPLE_PX // 2
     beyond = -cells % grain // 2
