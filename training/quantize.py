@@ -38,6 +38,7 @@ RESTS_MEET = "/Add_1"
 TO_BYTES = ("Mul", "Add", "Cast")
 """What makes bytes of the chances of centre lines, in this order after their Sigmoid."""
 WHOLE = ["Conv", "Add", "Resize", "Relu", "Pad"]
+"""What is done in whole numbers, where it is not kept."""
 
 
 class Phantoms(CalibrationDataReader):
@@ -109,14 +110,14 @@ def main() -> None:
         nodes = onnx.load(str(simple)).graph.node
         kept = [n.name for n in nodes if n.op_type == "Conv" and any(part in n.name for part in KEPT)]
         cast = next(node for node in nodes if node.op_type == "Cast")
-        half = next(node.name for node in nodes if node.output[0] == cast.input[0])
+        rounds = next(node.name for node in nodes if node.output[0] == cast.input[0])
         quantize_static(
             str(simple),
             str(args.out),
             Phantoms(args.count, args.seed),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=WHOLE,
-            nodes_to_exclude=[*kept, RESTS_MEET, half],
+            nodes_to_exclude=[*kept, RESTS_MEET, rounds],
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
