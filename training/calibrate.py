@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from phantoms import NEVER, traced_scene
 
-from densitometry.analysis import trace_options
 from densitometry.measure.detection import log_thinness
 from densitometry.settings import TraceSettings
-from densitometry.simulate import grow_scene, random_settings, render_scene
+from densitometry.simulate import random_settings
 from densitometry.trace.confidence import presence_features
-from densitometry.trace.grid import to_grid
-from densitometry.trace.tracer import find_evidence, find_segments
-from densitometry.units import PixelSize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import (
@@ -43,11 +40,11 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:
     """Trace one random phantom: features, true or not, root ends, diameters found or not."""
     um = float(rng.uniform(4.0, 10.0))
     side = int(SIDE_UM / um)
-    phantom = render_scene(grow_scene(random_settings(rng, um_per_px=um, size_px=(side, side)), rng), um, rng)
-    options = trace_options(TraceSettings(), PixelSize(um, "simulated"))
-    picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
-    segments = find_segments(find_evidence(picture, options), picture, options)
-    lines = [(s.points + 0.5) / np.array(picture.factor) - 0.5 for s in segments]
+    scene = random_settings(rng, um_per_px=um, size_px=(side, side))
+    # the chance that one of two is a hair of its own is judged by `calibrate_siblings.py`
+    traced = traced_scene(scene, um, rng, TraceSettings(sibling_odds=NEVER))
+    phantom, segments = traced.phantom, traced.hairs
+    lines = [traced.native(s.points) for s in segments]
     seen = np.ones(phantom.rgb.shape[:2], bool)
     hairs = [
         h

@@ -9,24 +9,20 @@ pairing is right. Prints the weights fitted on every other picture, and how they
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import math
 import sys
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from phantoms import NEVER, traced_preset
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
-from densitometry.analysis import trace_options
 from densitometry.settings import TraceSettings
-from densitometry.simulate import Phantom, grow_scene, preset, render_scene
-from densitometry.trace.grid import to_grid
+from densitometry.simulate import Phantom
 from densitometry.trace.junctions import Junction, find_junctions
 from densitometry.trace.segments import Segment
-from densitometry.trace.tracer import find_evidence, find_segments
-from densitometry.units import PixelSize
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import sample
@@ -34,13 +30,10 @@ from benchmarks.score import sample
 Floats = NDArray[np.float64]
 KINDS = ("ordinary", "dense", "thinning", "blond", "grey", "dark_skin")
 """Presets whose hairs cross."""
-SIDE_UM = 6000.0
-UM_PER_PX = (5.0, 9.0)
 ARM_PX = 45
 NEAR_PX = 3.0
 PARALLEL_COS = 0.85
 RIDGE = 1e-3
-NEVER = math.inf
 
 
 class Truth:
@@ -85,17 +78,11 @@ def right_pairing(truth: Truth, a: Segment, b: Segment, junction: Junction) -> b
 
 def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     """Trace one phantom of a kind and judge its junctions."""
-    um = float(rng.uniform(*UM_PER_PX))
-    side = int(SIDE_UM / um)
-    scene = dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side))
-    phantom = render_scene(grow_scene(scene, rng), um, rng)
-    options = trace_options(TraceSettings(exchange_odds=NEVER), PixelSize(um, "simulated"))
-    picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
-    segments = find_segments(find_evidence(picture, options), picture, options)
-    truth = Truth(phantom, np.array(picture.factor))
+    traced = traced_preset(kind, rng, TraceSettings(exchange_odds=NEVER, sibling_odds=NEVER))
+    truth = Truth(traced.phantom, np.array(traced.picture.factor))
     judged = []
-    for i, j, junction in find_junctions(segments, picture.contrast):
-        right = right_pairing(truth, segments[i], segments[j], junction)
+    for i, j, junction in find_junctions(traced.hairs, traced.picture.contrast):
+        right = right_pairing(truth, traced.hairs[i], traced.hairs[j], junction)
         if right is not None:
             judged.append((junction, right))
     return judged

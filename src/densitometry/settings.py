@@ -123,6 +123,9 @@ class TraceSettings:
     exchange_odds: float = key(
         0.4, "log odds from which on two hairs that ran beside each other exchange tails", low=-5, high=50
     )
+    sibling_odds: float = key(
+        -0.8, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50
+    )
     bridged_mark_um: float = key(
         100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500
     )

@@ -182,8 +182,8 @@ def test_another_recipe_is_refused_unless_forced(pictures, tmp_path, run):
 
 @pytest.mark.slow
 def test_an_interrupt_leaves_whole_folders_only_and_exits_130(pictures, tmp_path):
-    for number in range(150):
-        (pictures / f"more-{number:02d}.png").write_bytes((pictures / "one.png").read_bytes())
+    for number in range(600):
+        (pictures / f"more-{number:03d}.png").write_bytes((pictures / "one.png").read_bytes())
     out = tmp_path / "out"
     for jobs in ("1", "2"):
         command = [

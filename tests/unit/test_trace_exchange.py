@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.drawn_shafts import hair
 
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
 from densitometry.trace.junctions import find_junctions
-from densitometry.trace.segments import Segment, turned
+from densitometry.trace.segments import turned
 
 Floats = NDArray[np.floating[Any]]
 SKIN = np.zeros((220, 220, 3), np.float32)
 ALWAYS = ExchangeSettings()
-
-
-def hair(points: Floats, half_width: float = 3.0, **changes: Any) -> Segment:
-    n = len(points)
-    known: dict[str, Any] = {
-        "score": 20.0,
-        "root_margin": 5.0,
-        "root_cut": False,
-        "tip_cut": False,
-        "root_end": 0.9,
-        "tip_end": 0.8,
-        "new_share": 1.0,
-        "shaft": 1.0,
-    }
-    return Segment(np.asarray(points, float), np.ones(n), np.full(n, half_width), **known | changes)
 
 
 def line(x0: float, y0: float, degrees: float, length: int = 140) -> Floats:
@@ -94,19 +81,7 @@ def test_width_tells_pairs_apart_where_bends_do_not() -> None:
     b[:, 1] -= 2.0 * near
     thick, thin = hair(a, 4.0), hair(b, 1.2)
     mixed = [
-        Segment(
-            p,
-            np.ones(140),
-            np.r_[first.half_width[:70], second.half_width[70:]],
-            20.0,
-            5.0,
-            False,
-            False,
-            0.9,
-            0.8,
-            1.0,
-            1.0,
-        )
+        dataclasses.replace(hair(p), half_width=np.r_[first.half_width[:70], second.half_width[70:]])
         for p, first, second in ((swapped(a, b)[0], thick, thin), (swapped(a, b)[1], thin, thick))
     ]
     found = exchange_tails(mixed, SKIN, ALWAYS)

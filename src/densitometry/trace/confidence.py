@@ -28,7 +28,8 @@ def logistic(x: float) -> float:
 def presence(segment: Segment) -> float:
     """Return the chance in [0, 1] that a segment is one hair."""
     *weights, constant = PRESENCE_WEIGHTS
-    return logistic(constant + sum(w * f for w, f in zip(weights, presence_features(segment), strict=True)))
+    odds = constant + sum(w * f for w, f in zip(weights, presence_features(segment), strict=True))
+    return logistic(odds) * segment.chance
 
 
 def root_probability(segment: Segment) -> float:

@@ -80,6 +80,7 @@ class Segment:
         root_end, tip_end: end evidence at the two ends, in [0, 1]; 1 where the border cuts the hair.
         new_share: share of its points where no stronger curve ran.
         shaft: mean share of shaft under the line.
+        chance: that it is a hair of its own, where one line became two.
     """
 
     points: Floats
@@ -93,6 +94,7 @@ class Segment:
     tip_end: float
     new_share: float
     shaft: float
+    chance: float = 1.0
 
 
 def turned(hair: Segment) -> Segment:

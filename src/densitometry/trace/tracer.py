@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.model import Trace, TraceResult
+from densitometry.trace.bundles import bundle_widths
 from densitometry.trace.classical import classical_maps
 from densitometry.trace.confidence import presence, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
@@ -23,6 +24,7 @@ from densitometry.trace.network import FEWEST_READINGS, network_maps
 from densitometry.trace.rims import drop_bridged, drop_rims
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.shadows import leave_shadows
+from densitometry.trace.siblings import SiblingSettings, split_siblings
 from densitometry.trace.width import STATIONS_ALIKE, WidthProfile, WidthSettings, measure_widths
 
 Floats = NDArray[np.floating[Any]]
@@ -37,7 +39,7 @@ class TraceOptions:
         readings: of the network, whose mean is traced (`trace.network.READINGS`).
         read_often_px: pixels of the detection grid beyond which a picture is read twice only.
         grid_px: native pixels per pixel of the detection grid.
-        follow, segment, join, exchange: settings on the detection grid.
+        follow, segment, join, exchange, sibling: settings on the detection grid.
         width: settings in native pixels.
     """
 
@@ -49,6 +51,7 @@ class TraceOptions:
     segment: SegmentSettings
     join: JoinSettings
     exchange: ExchangeSettings
+    sibling: SiblingSettings
     width: WidthSettings
 
 
@@ -61,13 +64,15 @@ def find_evidence(picture: GridPicture, options: TraceOptions) -> EvidenceMaps:
 
 
 def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
-    """Follow, cut, join, exchange, leave shadows, gaps and rims: the hairs of the maps, in grid pixels."""
+    """Follow, cut, join, exchange, leave what is no hair, split: the hairs of the maps, in grid pixels."""
     field = picture.valid.astype(np.uint8)
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
     hairs = exchange_tails(hairs, picture.contrast, options.exchange)
     hairs = drop_gaps(leave_shadows(hairs, picture.contrast), picture.contrast)
-    return drop_rims(hairs, picture.valid)
+    hairs = drop_rims(hairs, picture.valid)
+    hairs = split_siblings(hairs, picture.contrast, picture.valid, options.sibling)
+    return bundle_widths(hairs, picture.contrast, picture.valid)
 
 
 def fuse(
@@ -80,7 +85,7 @@ def fuse(
     more cross-sections are seen, the less the maps count beside them.
 
     Returns:
-        Widths, their standard errors, and where a cross-section took part and was free of other hairs.
+        Widths, their standard errors, and where a cross-section took part.
     """
     doubt = settings.expected_error * expected + settings.expected_error_px
     own = np.hypot(
@@ -90,8 +95,10 @@ def fuse(
     faint = settings.faint_error * expected * math.exp(-max(0.0, profile.contrast))
     shared = np.hypot(profile.blur_error, faint)
     apart = np.abs(np.nan_to_num(profile.width, nan=np.inf) - expected)
+    # beside another hair a cross-section may have measured both
     seen = (
         np.isfinite(profile.width)
+        & profile.clear
         & (apart < settings.believed_sigma * np.hypot(own, doubt))
         & (own < 2 * doubt)
     )
@@ -99,7 +106,7 @@ def fuse(
     alone = max(1.0, np.count_nonzero(seen) / STATIONS_ALIKE)
     prior = np.where(seen, 1.0 / alone + np.square(shared / np.where(seen, own, 1.0)), 1.0) / np.square(doubt)
     width = (np.where(seen, profile.width, 0.0) * weight + expected * prior) / (weight + prior)
-    return width, 1.0 / np.sqrt(weight + prior), seen & profile.clear
+    return width, 1.0 / np.sqrt(weight + prior), seen
 
 
 def _trace(segment: Segment, profile: WidthProfile, expected: Floats, settings: WidthSettings) -> Trace:

@@ -1,0 +1,218 @@
+"""Tell where one traced line lies in the body of two shafts, and trace both.
+
+Hairs of one opening lie so close that what is seen is one dark body: side by side with staggered tips, a V,
+an X. The centre-line evidence is then smeared over it, and one line wanders from shaft to shaft. The darkness
+tells: one bar as wide as may be leaves steps, notches and tapers unexplained that two bars of the width that
+the maps expect fill.
+All lengths are pixels of the detection grid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from densitometry.trace.bars import BEGIN, BOW, END, HALF_WIDTH, OFFSET, SLOPE, covered, fit_bars
+from densitometry.trace.bodies import BEYOND_PX, Body, body_of, surroundings_of
+from densitometry.trace.confidence import logistic
+from densitometry.trace.segments import Segment
+from densitometry.trace.workers import do_all
+
+Floats = NDArray[np.floating[Any]]
+
+SPLIT_WEIGHTS = (1.58, -25.72, 6.00)
+"""Coefficients of `Split.features`, the constant last: what `training/calibrate_siblings.py` prints."""
+
+_WIDTH_SPREAD, _SLOPE_SPREAD, _BOW_SPREAD = 0.15, 0.25, 0.5
+_HELD = 0.01
+"""A bar that departs by one spread from the expected width, the line's slope or a straight line (sag in half
+widths) pays this share of the body's darkness."""
+_WIDTH_SPREAD_AFTER = 0.3
+"""Once two are believed the picture says more of their widths: in bodies of two the maps expect each hair too
+thick (14 µm too much in 49 hairs of the second renderer's tuning pictures, bars fitted so -0.5 µm)."""
+_SMALLEST_GAIN = 0.003
+_MOST_HIDDEN = 0.3
+"""A bar of which more lies under other traced hairs, or beyond the picture, is no shaft that was seen."""
+_LOOKS = 3
+"""Starts are tried on every third cross-section."""
+_FIRST_STEPS, _LAST_STEPS = 3, 15
+_HOPELESS = -2.0
+"""Log odds, if two bars left nothing, below which no second one is fitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingSettings:
+    """When a line is taken for two shafts.
+
+    Attributes:
+        least_odds: log odds from which on it is; infinite to leave all lines alone.
+    """
+
+    least_odds: float = -0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two bars that explain a body.
+
+    Attributes:
+        bars: (2, 6), see `bars`.
+        features: what speaks for two shafts, see `split_odds`.
+    """
+
+    bars: Floats
+    features: tuple[float, float]
+
+
+def split_odds(features: tuple[float, ...]) -> float:
+    """Return the log odds that a body is two shafts.
+
+    Args:
+        features: log of the share of its darkness that two bars explain better than one, and the share that
+            two leave unexplained.
+    """
+    *weights, constant = SPLIT_WEIGHTS
+    return constant + sum(w * f for w, f in zip(weights, features, strict=True))
+
+
+def split_siblings(
+    hairs: Sequence[Segment], contrast: Floats, valid: NDArray[np.bool_], settings: SiblingSettings
+) -> list[Segment]:
+    """Trace both shafts where a line lies in the body of two.
+
+    Args:
+        hairs: traced lines, root first.
+        contrast: (h, w, 3) log contrast to the skin.
+        valid: (h, w) where scalp is seen.
+        settings: when a line is taken for two.
+
+    Returns:
+        The hairs; in the place of a line that is two, both.
+    """
+    if not math.isfinite(settings.least_odds):
+        return list(hairs)
+    around = surroundings_of(hairs, contrast, valid)
+    found: list[list[Segment]] = [[hair] for hair in hairs]
+
+    def look(which: int) -> None:
+        body = body_of((which,), around)
+        split = body and two_bars(body)
+        if body is None or not split:
+            return
+        odds = split_odds(split.features)
+        if odds >= settings.least_odds:
+            chance = (1 + logistic(odds)) / 2
+            found[which] = [_along(bar, body, hairs[which], chance) for bar in split.bars]
+
+    do_all(look, range(len(hairs)))
+    return [hair for pair in found for hair in pair]
+
+
+def two_bars(body: Body) -> Split | None:
+    """Return the two bars that explain a body best; None where one does, or one of two is not seen."""
+    dark = float((body.weight * body.fill).sum())
+    stretch = body.along, body.across, body.fill, body.weight
+    half = float(body.along[-1] - BEYOND_PX)
+    start = np.array([[0.0, 0.0, 0.0, -half, half, body.half_width]])
+    free = np.zeros((1, 6))
+    one, left_by_one, _ = fit_bars(start, *stretch, start, free, 1, _LAST_STEPS)
+    best_odds = split_odds((math.log(left_by_one / (dark + 1) + _SMALLEST_GAIN), 0.0))
+    if best_odds < _HOPELESS:
+        return None
+    expected = np.repeat(one, 2, axis=0)
+    expected[:, HALF_WIDTH] = body.half_width
+    usual, firmness = held_to(body, expected, dark, _WIDTH_SPREAD)
+    tried = [fit_bars(pair, *stretch, usual, firmness, _LOOKS, _FIRST_STEPS) for pair in _starts(one[0])]
+    best = min(tried, key=lambda fit: fit[2])
+    bars, left_by_two, _ = fit_bars(best[0], *stretch, usual, firmness, 1, _LAST_STEPS)
+    covers = [covered(bar[None], body.along, body.across) for bar in bars]
+    if any((cover * (body.weight == 0)).sum() > _MOST_HIDDEN * cover.sum() for cover in covers):
+        return None
+    bare = (1 - covers[0]) * (1 - covers[1])
+    unexplained = float((body.weight * body.fill * bare).sum())
+    gain = max(0.0, left_by_one - left_by_two) / (dark + 1)
+    features = math.log(gain + _SMALLEST_GAIN), unexplained / (dark + 1)
+    usual, firmness = held_to(body, expected, dark, _WIDTH_SPREAD_AFTER)
+    return Split(fit_bars(bars, *stretch, usual, firmness, 1, _LAST_STEPS)[0], features)
+
+
+def held_to(body: Body, bars: Floats, dark: float, width_spread: float) -> tuple[Floats, Floats]:
+    """What bars are held to, and how firmly: their own width and slope, and straight lines.
+
+    Args:
+        body: that they are to fill.
+        bars: (k, 6) of the expected slope and half width.
+        dark: how much darkness there is in the body.
+        width_spread: how far widths may be off, as a share.
+
+    Returns:
+        Two arrays (k, 6) for `fit_bars`.
+    """
+    usual, firmness = np.zeros(bars.shape), np.zeros(bars.shape)
+    half = (body.along[-1] - body.along[0]) / 2
+    sag = max(_BOW_SPREAD * body.half_width, 1.0) / half**2
+    usual[:, SLOPE], usual[:, BOW], usual[:, HALF_WIDTH] = bars[:, SLOPE], -body.bow[0], bars[:, HALF_WIDTH]
+    firmness[:, SLOPE] = _HELD * dark / _SLOPE_SPREAD**2
+    firmness[:, BOW] = _HELD * dark / sag**2
+    firmness[:, HALF_WIDTH] = _HELD * dark / (width_spread * bars[:, HALF_WIDTH]) ** 2
+    return usual, firmness
+
+
+_PAIRS = (
+    (((0, 1), (1, 1)), ((0, 1), (-1, -1))),
+    (((0, 1), (0, 1.5)), ((0, 1), (0, -1.5))),
+    (((0, 1), (1.5, 0)), ((0, 1), (-1.5, 0))),
+    (((0, 1), (1, -1)), ((0, 1), (-1, 1))),
+    (((0, 1), (-0.5, -0.5)), ((0, 0.55), (1, 1))),
+    (((0, 1), (-0.5, -0.5)), ((0.45, 1), (1, 1))),
+    (((0, 0.65), (-0.5, -0.5)), ((0.35, 1), (0.5, 0.5))),
+    (((0, 1), (0.5, 0.5)), ((0, 0.55), (-1, -1))),
+    (((0, 1), (0.5, 0.5)), ((0.45, 1), (-1, -1))),
+    (((0, 0.65), (0.5, 0.5)), ((0.35, 1), (-0.5, -0.5))),
+)
+"""Where two shafts may lie in a body: beside each other, V, V at the tips, X, a short one beside a long one
+at either end, staggered. Of each: shares of the body's length, offsets at both ends in quarters of its
+width."""
+
+
+def _starts(one: Floats) -> list[Floats]:
+    """Pairs of bars to start from, laid out over the one bar that fits best."""
+    quarter = max(1.5, 0.5 * float(one[HALF_WIDTH]))
+    begin, length = one[BEGIN], one[END] - one[BEGIN]
+    starts: list[Floats] = []
+    for pair in _PAIRS:
+        bars = np.zeros((2, 6))
+        for bar, (shares, offsets) in zip(bars, pair, strict=True):
+            s = begin + length * np.array(shares)
+            n = one[OFFSET] + one[SLOPE] * s + quarter * np.array(offsets)
+            bar[SLOPE] = (n[1] - n[0]) / (s[1] - s[0])
+            bar[OFFSET] = n[0] - bar[SLOPE] * s[0]
+            bar[BEGIN : END + 1] = s
+            bar[HALF_WIDTH] = max(1.5, 1.2 * quarter)
+        starts.append(bars)
+    return starts
+
+
+def _along(bar: Floats, body: Body, hair: Segment, chance: float) -> Segment:
+    """One hair along a bar; all but its course and its width is that of the line it was part of."""
+    points = body.points(bar)
+    place = (hair.points - body.middle) @ body.ahead
+    order = np.argsort(place, kind="stable")
+    at = np.linspace(bar[BEGIN], bar[END], len(points))
+    ends = np.hypot(*(points[0] - hair.points[0])), np.hypot(*(points[-1] - hair.points[-1]))
+    near = 2 * body.half_width + BEYOND_PX
+    return dataclasses.replace(
+        hair,
+        points=points,
+        evidence=np.interp(at, place[order], hair.evidence[order]),
+        half_width=np.full(len(points), bar[HALF_WIDTH]),
+        root_cut=hair.root_cut and bool(ends[0] < near),
+        tip_cut=hair.tip_cut and bool(ends[1] < near),
+        chance=chance,
+    )
