@@ -98,6 +98,17 @@ def test_a_streak_brighter_than_dark_skin_is_not_taken_for_the_shaft(place: floa
     assert result[edges.DENSITY] > 0.5
 
 
+@pytest.mark.parametrize("expected", [0.7, 0.85, 1.0])
+@pytest.mark.parametrize("bright", [0.35, 0.8])
+def test_a_clear_shaft_ends_outside_its_dark_rims(expected: float, bright: float) -> None:
+    edge = np.abs(OFFSETS) / 4.5
+    rim = 1 - 0.5 * np.clip((edge - 0.45) / 0.55, 0, 1) ** 1.5
+    core = bright * np.exp(-((edge / 0.38) ** 2))
+    sharp = np.where(edge < 1, 0.4 * rim + core, 0.4)
+    found = width(fit(gaussian_filter1d(sharp, 0.7 / BIN_PX), 4.5 * expected, 0.7))
+    assert found == pytest.approx(9.0, abs=0.6)
+
+
 @pytest.mark.parametrize(("true", "sigma"), [(3.0, 2.0), (5.0, 2.0), (8.0, 2.0)])
 def test_the_error_of_the_blur_moves_a_width_as_far_as_stated(true: float, sigma: float) -> None:
     wrong = 0.05 * sigma

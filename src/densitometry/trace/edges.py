@@ -209,10 +209,13 @@ def fit_shaft(
         return False
     share = np.empty(3)
     streak = np.zeros(N_STREAK)
-    reach = find_streak(t, values, count, n, half_width, sigma, streak) if see_left and see_right else 0.0
+    rims = np.array([math.inf, -math.inf])
+    reach = 0.0
+    if see_left and see_right:
+        reach = find_streak(t, values, count, n, half_width, sigma, streak, rims)
     place, has_streak = streak[PLACE], streak[WIDTHS] > 0.0
     contrast, density = relative(t, values, count, n, -half_width, half_width, place, reach, share)
-    a, b = first_edges(t, values, count, share, n, half_width, place, reach, see_left, see_right)
+    a, b = first_edges(t, values, count, share, n, half_width, place, reach, rims, see_left, see_right)
     precision, expected = np.empty((COLUMNS, COLUMNS)), np.empty(COLUMNS)
     _priors(contrast, density, _STIFF_START, has_streak, precision, expected)
     weight, scratch, power = count[:n].copy(), np.empty(n), np.empty(3)

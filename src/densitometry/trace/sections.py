@@ -89,12 +89,14 @@ def first_edges(
     half_width: float,
     place: float,
     reach: float,
+    rims: Floats,
     see_left: bool,
     see_right: bool,
 ) -> tuple[float, float]:
     """Return the two cuts that split a cross-section into its most even pieces, near where they are expected.
 
-    All pairs of cuts are tried, so that a width expected far too large or small does not trap the fit.
+    All pairs of cuts are tried, so that a width expected far too large or small does not trap the fit. Edges
+    lie outside the rims of a streak: `rims` holds both places.
     """
     mass = np.zeros(n + 1)
     sums = np.zeros((3, n + 1))
@@ -117,14 +119,14 @@ def first_edges(
     for i in range(1, n if see_left else 2):
         a = 0.5 * (t[i - 1] + t[i]) if see_left else -half_width
         first = i if see_left else 0
-        if see_left and abs(a + half_width) > slack:
+        if see_left and (abs(a + half_width) > slack or a > rims[0]):
             continue
         for k in range(first + 1, n if see_right else first + 2):
             b = 0.5 * (t[k - 1] + t[k]) if see_right else -a
             last = k if see_right else n
             if not see_left:
                 a = -b
-            if see_right and abs(b - half_width) > slack:
+            if see_right and (abs(b - half_width) > slack or b < rims[1]):
                 continue
             if b - a < 0.5 * half_width or last <= first:
                 continue

@@ -26,7 +26,7 @@ from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
-SPLIT_WEIGHTS = (1.58, -25.72, 6.00)
+SPLIT_WEIGHTS = (1.53, -21.28, 5.53)
 """Coefficients of `Split.features`, the constant last: what `training/calibrate_siblings.py` prints."""
 
 _WIDTH_SPREAD, _SLOPE_SPREAD, _BOW_SPREAD = 0.15, 0.25, 0.5

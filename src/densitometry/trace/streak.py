@@ -1,7 +1,9 @@
 """The bright streak along a shaft in one cross-section: found between two rims darker than the skin.
 
-Light that a shaft's surface throws back is often brighter than the skin beside a dark shaft, and narrow. It
-is no part of the shaft's tone, and its edges are none of the shaft's. All lengths are native pixels.
+Light that a shaft's surface throws back is often brighter than the skin beside a dark shaft, and narrow; the
+bright middle of a clear shaft, between rims where light is bent away, looks alike. Neither is part of the
+shaft's tone, and their edges are none of the shaft's: those lie outside the rims. All lengths are native
+pixels.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ Floats = NDArray[np.floating[Any]]
 
 _INNER, _OUTER = 0.8, 1.6
 """Share of the expected half width within which a streak lies, and within which its rims do."""
-_LEAST_RELIEF, _LEAST_RIM = 0.12, 0.2
-"""A streak rises so much above both rims, and they lie so much below the skin, relative to its light."""
+_LEAST_RELIEF, _LEAST_RIM = 0.12, 0.1
+"""A streak rises so much above both rims, and they lie so much below the skin, relative to its light. With
+rims of 0.05 grey hair of the second renderer loses 0.4 µm of bias, the simulator's gains 0.4 µm of error."""
 _NARROWER, _WIDER = 0.75, 1.35
 """A streak lies between two Gaussians of these widths, relative to that read off its upper half."""
 _FWHM = 2.3548
@@ -31,7 +34,14 @@ _CLEAR_OF = 1.5
 
 @njit(cache=True)
 def find_streak(
-    t: Floats, values: Floats, count: Floats, n: int, half_width: float, sigma: float, streak: Floats
+    t: Floats,
+    values: Floats,
+    count: Floats,
+    n: int,
+    half_width: float,
+    sigma: float,
+    streak: Floats,
+    rims: Floats,
 ) -> float:
     """Find the streak in the colour that shows it best, if luma shows dark rims.
 
@@ -42,11 +52,13 @@ def find_streak(
         n: number of bins used.
         half_width, sigma: expected half width and blur.
         streak: filled with its place and the two widths it lies between; widths of 0 where there is none.
+        rims: filled with the darkest places on either side of it; +inf and -inf where there is none.
 
     Returns:
         Half the width of what the streak covers, as seen through the blur; 0 where there is none.
     """
     streak[:] = 0.0
+    rims[0], rims[1] = math.inf, -math.inf
     best = reach = 0.0
     for c in range(3):
         light = values[c]
@@ -81,6 +93,7 @@ def find_streak(
         seen = (last - first) / _FWHM
         width = math.sqrt(max(_NARROWEST_PX**2, seen * seen - sigma * sigma))
         streak[PLACE] = 0.5 * (first + last)
+        rims[0], rims[1] = t[left], t[right]
         streak[WIDTHS], streak[WIDTHS + 1] = _NARROWER * width, _WIDER * width
         reach = _CLEAR_OF * max(seen, 0.5 * sigma)
     return reach
