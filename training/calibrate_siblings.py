@@ -19,7 +19,7 @@ from phantoms import NEVER, traced_preset
 
 from densitometry.settings import TraceSettings
 from densitometry.trace.bodies import body_of, surroundings_of
-from densitometry.trace.siblings import split_odds, two_bars
+from densitometry.trace.siblings import split_odds, two_bars, with_own_widths
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import TOLERANCE_PX, TOLERANCE_UM, pair_hairs, sample
@@ -44,7 +44,7 @@ def picture(kind: str, rng: np.random.Generator) -> list[tuple[tuple[float, floa
         split = body and two_bars(body)
         if body is None or not split:
             continue
-        pair = [traced.native(body.points(bar)) for bar in split.bars]
+        pair = [traced.native(body.points(bar)) for bar in with_own_widths(split, body)]
         places = np.vstack([line, *pair])
         low, high = places.min(axis=0) - NEAR_UM / um, places.max(axis=0) + NEAR_UM / um
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from densitometry.trace.bars import HALF_WIDTH, covered, fit_bars
+from densitometry.trace.bars import HALF_WIDTH, best_fit, covered, fit_bars
 
 Floats = NDArray[np.floating[Any]]
 ALONG, ACROSS = np.arange(-30.0, 30.5), np.arange(-14.0, 14.5)
@@ -51,6 +51,17 @@ def test_bars_come_back(bars: list[list[float]]) -> None:
         assert mine[3:5] == pytest.approx(true[3:5], abs=1.0)
         assert mine[HALF_WIDTH] == pytest.approx(true[HALF_WIDTH], abs=0.4)
     assert left == price < 0.03 * dark.sum()
+
+
+def test_of_several_starts_the_one_that_ends_best_is_taken() -> None:
+    truth = np.array([[0.0, 0.15, 0.0, -24, 24, 3.5], [0.0, -0.15, 0.0, -24, 20, 3.5]])
+    dark = fill(truth)
+    stretch = ALONG, ACROSS, dark, np.ones(dark.shape), FREE, FREE, 1, 30
+    far = np.array([[9.0, 0.0, 0.0, -5, 5, 2.0], [9.5, 0.0, 0.0, -5, 5, 2.0]])
+    starts = np.array([far, truth + 0.3, far + 1.0])
+    prices = [fit_bars(start, *stretch)[2] for start in starts]
+    assert min(prices) == prices[1]
+    np.testing.assert_array_equal(best_fit(starts, *stretch), fit_bars(starts[1], *stretch)[0])
 
 
 def test_a_bar_held_firmly_stays() -> None:

@@ -27,7 +27,7 @@ def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = noise(5, 251, 701)
     whole = network.network_maps(*picture)
     monkeypatch.setattr(network, "WHOLE_PX", 0)
-    monkeypatch.setattr(network, "TILE_PX", 384)
+    monkeypatch.setattr(network, "TILE_AREA_PX", 100_000)
     tiled = network.network_maps(*picture)
     np.testing.assert_allclose(tiled.lifted.astype(int), whole.lifted.astype(int), atol=1)
     for name in ("root", "tip", "direction", "half_width_px", "shaft"):
@@ -35,8 +35,9 @@ def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("cells", [1, 8, 333, 768, 769, 1500, 2049, 5003])
-def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int) -> None:
-    spans = network._spans(cells)
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int, count: int) -> None:
+    spans = network._spans(cells, min(count, cells))
     assert spans[0][1] == 0
     assert all(before[2] == after[1] for before, after in pairwise(spans))
     assert spans[-1][2] == cells
@@ -50,9 +51,23 @@ def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int) -> None:
         assert last < cells + 8
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns"), [(601, 20), (750, 1000), (20, 40_000), (1500, 2000), (7000, 7000)]
+)
+def test_tiles_of_large_pictures_are_small_and_read_little_twice(rows: int, columns: int) -> None:
+    down, across = network._layout(rows, columns)
+    area = network._read_px(down) * network._read_px(across)
+    assert area <= network.TILE_AREA_PX
+    assert len(down) * len(across) * area <= 2 * 4 * (rows + 8) * (columns + 8)
+
+
+def test_pictures_that_are_not_large_are_read_whole() -> None:
+    assert [len(spans) for spans in network._layout(600, 600)] == [1, 1]
+
+
 def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "WHOLE_PX", 0)
-    monkeypatch.setattr(network, "TILE_PX", 320)
+    monkeypatch.setattr(network, "TILE_AREA_PX", 40_000)
     picture = noise(6, 96, 640)
     monkeypatch.setattr(network, "may_share_work", lambda: True)
     shared = network.network_maps(*picture)

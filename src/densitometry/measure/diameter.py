@@ -28,12 +28,12 @@ _LINE_CORRELATION_UM = 100.0
 _ENOUGH_CLEAR = 0.25
 # What shading, rims and streak do to the width of a shaft as light as the skin, relative; less on a dark one,
 # by so much for each unit of log contrast.
-_FAINT_ERROR, _FAINT_FADING = 0.2, 1.5
+_FAINT_ERROR, _FAINT_FADING = 0.15, 1.5
 # A light shaft not much wider than the blur may as well be thinner and darker: error in units of the blur,
 # for shafts narrower than so many blurs, less over the last so many.
 _AMBIGUOUS_BLURS, _AMBIGUOUS_BELOW, _AMBIGUOUS_FADING = 1.5, 8.0, 4.0
 # What of either all light shafts of a picture have alike.
-_FAINT_ALIKE, _AMBIGUOUS_ALIKE = 0.6, 0.35
+_FAINT_ALIKE, _AMBIGUOUS_ALIKE = 0.45, 0.35
 # A line that may be no hair has not its width either, relative.
 _DOUBTFUL_ERROR = 0.3
 # What hairs beside it do to the width of a shaft that stands nowhere clear of them, relative.

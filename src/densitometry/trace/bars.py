@@ -180,6 +180,29 @@ def fit_bars(
 
 
 @njit(cache=True, nogil=True)
+def best_fit(
+    starts: Floats,
+    along: Floats,
+    across: Floats,
+    fill: Floats,
+    weight: Floats,
+    usual: Floats,
+    firmness: Floats,
+    step: int,
+    steps: int,
+) -> Floats:
+    """Return the bars (k, 6) of the start, of (n, k, 6), whose fit costs least; see `fit_bars`."""
+    best: Floats = starts[0].copy()
+    least = math.inf
+    for start in starts:
+        bars, _, price = fit_bars(start, along, across, fill, weight, usual, firmness, step, steps)
+        if price < least:
+            best[:] = bars
+            least = price
+    return best
+
+
+@njit(cache=True, nogil=True)
 def covered(bars: Floats, along: Floats, across: Floats) -> Floats:
     """Return the share (n, m) in [0, 1] of every place that bars cover."""
     out = np.zeros((along.shape[0], across.shape[0]))

@@ -87,12 +87,14 @@ class Surroundings:
 
     Attributes:
         hairs: traced lines, root first.
+        half_widths: (n,) median half width of every hair.
         boxes: (n, 2, 2) lowest and highest [x, y] of every hair.
         plane: (h, w) log contrast to the skin, mean of the colours.
         seen: (h, w) 1 where scalp is seen, else 0.
     """
 
     hairs: Sequence[Segment]
+    half_widths: Floats
     boxes: Floats
     plane: NDArray[np.float32]
     seen: NDArray[np.uint8]
@@ -115,6 +117,7 @@ def surroundings_of(hairs: Sequence[Segment], contrast: Floats, valid: NDArray[n
     third = np.full((1, 3), 1 / 3, np.float32)
     return Surroundings(
         hairs,
+        np.array([np.median(hair.half_width) for hair in hairs], np.float64),
         np.array(corners, np.float64).reshape(len(hairs), 2, 2),
         np.asarray(cv2.transform(np.asarray(contrast, np.float32), third), np.float32),
         valid.astype(np.uint8),
@@ -153,8 +156,9 @@ def body_of(which: Sequence[int], around: Surroundings) -> Body | None:
     weight = (np.asarray(cv2.remap(around.seen, x, y, cv2.INTER_NEAREST)) > 0) & (share < _DARKER)
     fill = np.clip((share - _SKIN) / (_FULL - _SKIN), 0.0, 1.0).astype(np.float64)
     body = Body(along, across, fill, weight.astype(np.float64), half_width, bow, middle, ahead, aside)
-    beside = around.near(at.min(axis=(0, 1)) - _HIDES_PX, at.max(axis=(0, 1)) + _HIDES_PX)
-    _hide_others(body, [around.hairs[k] for k in beside if k not in which])
+    low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
+    beside = around.near(low - _HIDES_PX, high + _HIDES_PX)
+    _hide_others(body, [k for k in beside if k not in which], around)
     _hide_apart(body, [shaft[0] for shaft in shafts])
     return body
 
@@ -177,13 +181,13 @@ def shaft_of(which: int, around: Surroundings) -> tuple[Floats, float, float] | 
     return hair.points[inside], usual, float(np.median(hair.half_width[inside]))
 
 
-def _hide_others(body: Body, others: Sequence[Segment]) -> None:
+def _hide_others(body: Body, others: Sequence[int], around: Surroundings) -> None:
     """Take the weight off what other traced hairs cover."""
     mask = np.zeros(body.weight.shape, np.uint8)
     for other in others:
-        place = body.raster(other.points)
+        place = body.raster(around.hairs[other].points)
         near = (place > -_HIDES_PX).all(axis=1) & (place < np.array(mask.shape)[::-1] + _HIDES_PX).all(axis=1)
-        thick = max(1, round(2 * (float(np.median(other.half_width)) + _OTHERS_PX)))
+        thick = max(1, round(2 * (float(around.half_widths[other]) + _OTHERS_PX)))
         if near.any():
             cv2.polylines(mask, [place[near]], False, 1, thick)
     body.weight[mask > 0] = 0.0

@@ -18,7 +18,6 @@ from densitometry.trace.bars import HALF_WIDTH, covered, fit_bars
 from densitometry.trace.bodies import Body, Surroundings, body_of, shaft_of, surroundings_of
 from densitometry.trace.segments import Segment
 from densitometry.trace.siblings import held_to
-from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
@@ -53,25 +52,21 @@ def bundle_widths(hairs: Sequence[Segment], contrast: Floats, valid: NDArray[np.
     """
     around = surroundings_of(hairs, contrast, valid)
     found = list(hairs)
-
-    def look(which: int) -> None:
-        hair = hairs[which]
+    for which, hair in enumerate(hairs):
         # one of two that were told apart has its width from its bar
         others = _touching(which, around) if hair.chance == 1.0 and shaft_of(which, around) else []
         body = body_of((which, *others), around) if others else None
         half_width = body and _shared(body, [hair, *(hairs[k] for k in others)])
         if half_width:
-            scale = half_width / float(np.median(hair.half_width))
+            scale = half_width / float(around.half_widths[which])
             found[which] = dataclasses.replace(hair, half_width=hair.half_width * scale)
-
-    do_all(look, range(len(hairs)))
     return found
 
 
 def _touching(which: int, around: Surroundings) -> list[int]:
     """Return the hairs that touch one along its length, those that touch it longest first."""
     hair = around.hairs[which]
-    half_width = float(np.median(hair.half_width))
+    half_width = around.half_widths[which]
     chord = hair.points[-1] - hair.points[0]
     low, high = around.boxes[which]
     shares: list[tuple[float, int]] = []
@@ -80,7 +75,7 @@ def _touching(which: int, around: Surroundings) -> list[int]:
         way = other[-1] - other[0]
         if k == which or abs(chord @ way) < _ALIKE_COS * np.hypot(*chord) * np.hypot(*way):
             continue
-        touch = _TOUCHING * (half_width + float(np.median(around.hairs[k].half_width)))
+        touch = _TOUCHING * (half_width + around.half_widths[k])
         apart = np.hypot(*(hair.points[::_EVERY, None] - other).transpose(2, 0, 1)).min(axis=1)
         shares.append((-float(np.mean(apart < touch)), k))
     return [k for share, k in sorted(shares) if -share > _LEAST_BESIDE][:_MOST_OTHERS]

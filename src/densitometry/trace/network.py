@@ -10,6 +10,7 @@ Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from itertools import pairwise, product
 from pathlib import Path
@@ -26,9 +27,9 @@ Floats = NDArray[np.floating[Any]]
 MULTIPLE_PX = 16
 """Edge lengths are padded to multiples of this: four halvings."""
 WHOLE_PX = 1200
-"""A picture is read whole along a side of up to this."""
-TILE_PX, OVERLAP_PX = 800, 96
-"""Longer sides are cut into tiles, small ones for the sake of memory. They overlap by more than the field of
+"""A picture of sides up to this is read whole."""
+TILE_AREA_PX, OVERLAP_PX = 530_000, 96
+"""Larger ones are cut into tiles, small ones for the sake of memory. They overlap by more than the field of
 view (86 px)."""
 _CELL = (2, 2, ORIENTATIONS)
 """What the network says of centre lines in one 16 µm cell: its four 8 µm cells (y, x), every bin of each."""
@@ -85,8 +86,8 @@ def network_maps(
     lifted = np.empty((2 * rows, 2 * columns, ORIENTATIONS), np.uint8)
     cells = lifted.reshape(rows, 2, columns, *_CELL[1:]).transpose(0, 2, 1, 3, 4)
     half = np.empty((HALF_CHANNELS, rows, columns), np.float32)
-    down, across = _spans(rows), _spans(columns)
-    height, width = (2 * (spans[0][3] - spans[0][0]) for spans in (down, across))
+    down, across = _layout(rows, columns)
+    height, width = (_read_px(spans) for spans in (down, across))
     session = _session(str(weights), height, width, WORKERS if may_share_work() else 1)
     views = READINGS[readings]
     # One tile after another, each by all threads: two at a time would take twice the memory and save no time.
@@ -134,14 +135,32 @@ def _part(planes: Floats, top: int, left: int, height: int, width: int) -> Float
     return whole
 
 
-def _spans(cells: int) -> list[_Span]:
+def _layout(rows: int, columns: int) -> tuple[list[_Span], list[_Span]]:
+    """Tiles down and across of a picture of so many 16 µm cells.
+
+    Of the tiles that are small enough, those that together are the least to read.
+    """
+    if 2 * max(rows, columns) <= WHOLE_PX:
+        return _spans(rows, 1), _spans(columns, 1)
+    down, across = (
+        [_spans(cells, count) for count in range(1, cells // OVERLAP_PX + 2)] for cells in (rows, columns)
+    )
+    small = [pair for pair in product(down, across) if math.prod(map(_read_px, pair)) <= TILE_AREA_PX]
+    return min(small, key=lambda pair: math.prod(len(spans) * _read_px(spans) for spans in pair))
+
+
+def _read_px(spans: list[_Span]) -> int:
+    """Length of what is read along one side [px of the grid]."""
+    return 2 * (spans[0][3] - spans[0][0])
+
+
+def _spans(cells: int, count: int) -> list[_Span]:
     """Tiles along one side, in 16 µm cells: first read, first of its own, end of its own, end of reading.
 
     All read the same number of cells, so that one session serves them; they may read beyond the picture.
     Where the network halves is counted from the middle: a mirrored picture is halved at the same places.
     """
     overlap = OVERLAP_PX // 2
-    count = 1 if 2 * cells <= WHOLE_PX else -(-cells // (TILE_PX // 2 - 2 * overlap))
     at = [cells * k // count for k in range(count + 1)]
     grain = MULTIPLE_PX // 2
     beyond = -cells % grain // 2

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.bars import BEGIN, BOW, END, HALF_WIDTH, OFFSET, SLOPE, covered, fit_bars
+from densitometry.trace.bars import BEGIN, BOW, END, HALF_WIDTH, OFFSET, SLOPE, best_fit, covered, fit_bars
 from densitometry.trace.bodies import BEYOND_PX, Body, body_of, surroundings_of
 from densitometry.trace.confidence import logistic
 from densitometry.trace.segments import Segment
@@ -42,8 +42,6 @@ _MOST_HIDDEN = 0.3
 _LOOKS = 3
 """Starts are tried on every third cross-section."""
 _FIRST_STEPS, _LAST_STEPS = 3, 15
-_HOPELESS = -2.0
-"""Log odds, if two bars left nothing, below which no second one is fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,12 @@ class Split:
 
     Attributes:
         bars: (2, 6), see `bars`.
+        expected: (2, 6) of the slope and width that they are held to.
         features: what speaks for two shafts, see `split_odds`.
     """
 
     bars: Floats
+    expected: Floats
     features: tuple[float, float]
 
 
@@ -102,44 +102,55 @@ def split_siblings(
 
     def look(which: int) -> None:
         body = body_of((which,), around)
-        split = body and two_bars(body)
+        split = body and two_bars(body, settings.least_odds)
         if body is None or not split:
             return
         odds = split_odds(split.features)
         if odds >= settings.least_odds:
             chance = (1 + logistic(odds)) / 2
-            found[which] = [_along(bar, body, hairs[which], chance) for bar in split.bars]
+            found[which] = [_along(bar, body, hairs[which], chance) for bar in with_own_widths(split, body)]
 
     do_all(look, range(len(hairs)))
     return [hair for pair in found for hair in pair]
 
 
-def two_bars(body: Body) -> Split | None:
-    """Return the two bars that explain a body best; None where one does, or one of two is not seen."""
-    dark = float((body.weight * body.fill).sum())
+def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
+    """Return the two bars that explain a body best.
+
+    None where one does, where one of two is not seen, or where no two bars could have the least log odds.
+    """
+    dark = _darkness(body)
     stretch = body.along, body.across, body.fill, body.weight
     half = float(body.along[-1] - BEYOND_PX)
     start = np.array([[0.0, 0.0, 0.0, -half, half, body.half_width]])
     free = np.zeros((1, 6))
     one, left_by_one, _ = fit_bars(start, *stretch, start, free, 1, _LAST_STEPS)
-    best_odds = split_odds((math.log(left_by_one / (dark + 1) + _SMALLEST_GAIN), 0.0))
-    if best_odds < _HOPELESS:
+    # two bars that left nothing
+    if split_odds((math.log(left_by_one / (dark + 1) + _SMALLEST_GAIN), 0.0)) < least_odds:
         return None
     expected = np.repeat(one, 2, axis=0)
     expected[:, HALF_WIDTH] = body.half_width
     usual, firmness = held_to(body, expected, dark, _WIDTH_SPREAD)
-    tried = [fit_bars(pair, *stretch, usual, firmness, _LOOKS, _FIRST_STEPS) for pair in _starts(one[0])]
-    best = min(tried, key=lambda fit: fit[2])
-    bars, left_by_two, _ = fit_bars(best[0], *stretch, usual, firmness, 1, _LAST_STEPS)
+    bars = best_fit(_starts(one[0]), *stretch, usual, firmness, _LOOKS, _FIRST_STEPS)
+    bars, left_by_two, _ = fit_bars(bars, *stretch, usual, firmness, 1, _LAST_STEPS)
     covers = [covered(bar[None], body.along, body.across) for bar in bars]
     if any((cover * (body.weight == 0)).sum() > _MOST_HIDDEN * cover.sum() for cover in covers):
         return None
     bare = (1 - covers[0]) * (1 - covers[1])
     unexplained = float((body.weight * body.fill * bare).sum())
     gain = max(0.0, left_by_one - left_by_two) / (dark + 1)
-    features = math.log(gain + _SMALLEST_GAIN), unexplained / (dark + 1)
-    usual, firmness = held_to(body, expected, dark, _WIDTH_SPREAD_AFTER)
-    return Split(fit_bars(bars, *stretch, usual, firmness, 1, _LAST_STEPS)[0], features)
+    return Split(bars, expected, (math.log(gain + _SMALLEST_GAIN), unexplained / (dark + 1)))
+
+
+def with_own_widths(split: Split, body: Body) -> Floats:
+    """Return the bars (2, 6) of a split that is believed, fitted anew with more freedom of width."""
+    usual, firmness = held_to(body, split.expected, _darkness(body), _WIDTH_SPREAD_AFTER)
+    stretch = body.along, body.across, body.fill, body.weight
+    return fit_bars(split.bars, *stretch, usual, firmness, 1, _LAST_STEPS)[0]
+
+
+def _darkness(body: Body) -> float:
+    return float((body.weight * body.fill).sum())
 
 
 def held_to(body: Body, bars: Floats, dark: float, width_spread: float) -> tuple[Floats, Floats]:
@@ -164,38 +175,36 @@ def held_to(body: Body, bars: Floats, dark: float, width_spread: float) -> tuple
     return usual, firmness
 
 
-_PAIRS = (
-    (((0, 1), (1, 1)), ((0, 1), (-1, -1))),
-    (((0, 1), (0, 1.5)), ((0, 1), (0, -1.5))),
-    (((0, 1), (1.5, 0)), ((0, 1), (-1.5, 0))),
-    (((0, 1), (1, -1)), ((0, 1), (-1, 1))),
-    (((0, 1), (-0.5, -0.5)), ((0, 0.55), (1, 1))),
-    (((0, 1), (-0.5, -0.5)), ((0.45, 1), (1, 1))),
-    (((0, 0.65), (-0.5, -0.5)), ((0.35, 1), (0.5, 0.5))),
-    (((0, 1), (0.5, 0.5)), ((0, 0.55), (-1, -1))),
-    (((0, 1), (0.5, 0.5)), ((0.45, 1), (-1, -1))),
-    (((0, 0.65), (0.5, 0.5)), ((0.35, 1), (-0.5, -0.5))),
+_PAIRS = np.array(
+    [
+        (((0, 1), (1, 1)), ((0, 1), (-1, -1))),
+        (((0, 1), (0, 1.5)), ((0, 1), (0, -1.5))),
+        (((0, 1), (1.5, 0)), ((0, 1), (-1.5, 0))),
+        (((0, 1), (1, -1)), ((0, 1), (-1, 1))),
+        (((0, 1), (-0.5, -0.5)), ((0, 0.55), (1, 1))),
+        (((0, 1), (-0.5, -0.5)), ((0.45, 1), (1, 1))),
+        (((0, 0.65), (-0.5, -0.5)), ((0.35, 1), (0.5, 0.5))),
+        (((0, 1), (0.5, 0.5)), ((0, 0.55), (-1, -1))),
+        (((0, 1), (0.5, 0.5)), ((0.45, 1), (-1, -1))),
+        (((0, 0.65), (0.5, 0.5)), ((0.35, 1), (-0.5, -0.5))),
+    ]
 )
 """Where two shafts may lie in a body: beside each other, V, V at the tips, X, a short one beside a long one
 at either end, staggered. Of each: shares of the body's length, offsets at both ends in quarters of its
 width."""
 
 
-def _starts(one: Floats) -> list[Floats]:
-    """Pairs of bars to start from, laid out over the one bar that fits best."""
+def _starts(one: Floats) -> Floats:
+    """Pairs of bars to start from, (n, 2, 6), laid out over the one bar that fits best."""
     quarter = max(1.5, 0.5 * float(one[HALF_WIDTH]))
-    begin, length = one[BEGIN], one[END] - one[BEGIN]
-    starts: list[Floats] = []
-    for pair in _PAIRS:
-        bars = np.zeros((2, 6))
-        for bar, (shares, offsets) in zip(bars, pair, strict=True):
-            s = begin + length * np.array(shares)
-            n = one[OFFSET] + one[SLOPE] * s + quarter * np.array(offsets)
-            bar[SLOPE] = (n[1] - n[0]) / (s[1] - s[0])
-            bar[OFFSET] = n[0] - bar[SLOPE] * s[0]
-            bar[BEGIN : END + 1] = s
-            bar[HALF_WIDTH] = max(1.5, 1.2 * quarter)
-        starts.append(bars)
+    shares, offsets = _PAIRS[..., 0, :], _PAIRS[..., 1, :]
+    s = one[BEGIN] + (one[END] - one[BEGIN]) * shares
+    n = one[OFFSET] + one[SLOPE] * s + quarter * offsets
+    starts = np.zeros((*s.shape[:2], 6))
+    starts[..., SLOPE] = (n[..., 1] - n[..., 0]) / (s[..., 1] - s[..., 0])
+    starts[..., OFFSET] = n[..., 0] - starts[..., SLOPE] * s[..., 0]
+    starts[..., BEGIN : END + 1] = s
+    starts[..., HALF_WIDTH] = max(1.5, 1.2 * quarter)
     return starts
 
 

@@ -80,8 +80,8 @@ STATIONS_ALIKE = 2 * STATIONS_PER_FIT
 """Widths of so many stations err about alike."""
 _SIGMA_FITS = 6
 """Cross-sections of a hair that are asked for the point spread."""
-_TOGETHER = 4000
-"""Cross-sections that one thread fits at a time: on fields up to about 1 cm² one does them all."""
+_TOGETHER = 1000
+"""Cross-sections that one thread fits at a time."""
 _ASSUMED_ERROR_PX = 0.4
 _PSF_ERROR = 0.05
 """Relative error of a local point spread, however many edges show it: no lens is a Gaussian."""
