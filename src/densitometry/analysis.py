@@ -128,7 +128,8 @@ def _trace(image: ScaledImage, recipe: Recipe) -> TraceResult:
     thin = _thin_part(image.masked, image.pixel_size.to_px(recipe.trace.bridged_mark_um))
     pixels = fill_masked(image.pixels, image.masked)
     options = trace_options(recipe.trace, image.pixel_size)
-    return trace_hairs(pixels, image.valid | thin, options, thin)
+    field = image.valid | thin if thin.any() else image.valid
+    return trace_hairs(pixels, field, options, thin)
 
 
 def _thin_part(masked: BoolArray, width_px: float) -> BoolArray:

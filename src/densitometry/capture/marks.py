@@ -7,7 +7,7 @@ local, so a mark or hair elsewhere in the picture changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,8 @@ def fill_masked(
 
     Source: Telea 2004, doi:10.1080/10867651.2004.10487596 (fast-marching inpainting).
     """
+    if not masked.any():
+        return pixels
     mask = masked.view(np.uint8)
     thick = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((2 * _FILL_HALF_WIDTH_PX + 1,) * 2, np.uint8))
     thin = cv2.subtract(mask, cv2.dilate(thick, np.ones((3, 3), np.uint8)))
@@ -113,20 +115,27 @@ def _coloured(rgb: NDArray[np.uint8]) -> BoolArray:
     """Return strokes of pure red, green, blue or cyan."""
     marks = np.zeros(rgb.shape[:2], np.bool_)
     # A thin line still meets every second row and column; most pictures have none and stop here.
-    thinned = np.ascontiguousarray(rgb[::2, ::2])
+    thinned = cv2.split(np.ascontiguousarray(rgb[::2, ::2]))
     names = [
         name for name in _SEEDS if _pure(thinned, name, _LOCAL_WINDOW_PX // 2)[0].sum() >= _LEAST_SEEDS // 2
     ]
+    planes = cv2.split(rgb) if names else ()
     for name in names:
-        seeds, weak = _pure(rgb, name, _LOCAL_WINDOW_PX)
+        seeds, weak = _pure(planes, name, _LOCAL_WINDOW_PX)
         if int(seeds.sum()) >= _LEAST_SEEDS:
             marks |= _grown(seeds, weak)
     return marks
 
 
-def _pure(rgb: NDArray[np.uint8], name: str, window_px: int) -> tuple[BoolArray, BoolArray]:
-    """Return where a colour stands out of its surroundings surely and weakly, both (H, W) bool."""
-    red, green, blue = cv2.split(rgb)
+def _pure(planes: Sequence[Any], name: str, window_px: int) -> tuple[BoolArray, BoolArray]:
+    """Return where a colour stands out of its surroundings surely and weakly, both (H, W) bool.
+
+    Args:
+        planes: (H, W) red, green and blue.
+        name: of the colour.
+        window_px: within which its surroundings lie.
+    """
+    red, green, blue = planes
     excess = {
         "red": lambda: cv2.subtract(red, cv2.max(green, blue)),
         "green": lambda: cv2.subtract(green, cv2.max(red, blue)),
