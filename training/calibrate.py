@@ -20,10 +20,12 @@ from phantoms import NEVER, traced_scene
 from densitometry.measure.detection import log_thinness
 from densitometry.settings import TraceSettings
 from densitometry.simulate import random_settings
-from densitometry.trace.confidence import presence_features
+from densitometry.trace.confidence import PRESENCE_WEIGHTS, presence_features
+from densitometry.trace.overlaps import overlaps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import (
+    EXCUSED_SHARE,
     REQUIRED_LENGTH_UM,
     REQUIRED_VISIBLE,
     TOLERANCE_PX,
@@ -42,30 +44,38 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:
     side = int(SIDE_UM / um)
     scene = random_settings(rng, um_per_px=um, size_px=(side, side))
     # the chance that one of two is a hair of its own is judged by `calibrate_siblings.py`
-    traced = traced_scene(scene, um, rng, TraceSettings(sibling_odds=NEVER))
+    traced = traced_scene(scene, um, rng, TraceSettings(least_presence=0.0, sibling_odds=NEVER))
     phantom, segments = traced.phantom, traced.hairs
     lines = [traced.native(s.points) for s in segments]
-    seen = np.ones(phantom.rgb.shape[:2], bool)
-    hairs = [
-        h
-        for h in phantom.truth()["hairs"]
-        if _length_in_view(h["line_px"], seen.shape) * um >= REQUIRED_LENGTH_UM
-    ]
+    seen = ~phantom.hidden
+    hairs = phantom.truth()["hairs"]
+    required = np.array(
+        [_length_in_view(h["line_px"], seen.shape) * um >= REQUIRED_LENGTH_UM for h in hairs], bool
+    )
+    visible = np.array([h["visible"] >= REQUIRED_VISIBLE for h in hairs], bool)
     tolerance = max(TOLERANCE_PX, TOLERANCE_UM / um)
-    pairs, _ = pair_hairs(
+    pairs, on_truth = pair_hairs(
         sample([np.asarray(h["line_px"], float) for h in hairs], seen), sample(lines, seen), tolerance
     )
-    visible = [h["visible"] >= REQUIRED_VISIBLE for h in hairs]
-    found = np.zeros(len(lines), bool)
+    found = np.zeros(len(lines))
+    # what is neither right nor wrong tells nothing
+    optional = on_truth[:, ~(required & visible)]
+    found[optional.max(axis=1, initial=0.0) >= EXCUSED_SHARE] = np.nan
     ends = np.full((len(lines), 2), np.nan)
     for i, j in pairs:
-        found[j] = True
+        found[j] = 1.0 if required[i] else np.nan
         root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
         ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
-    features = np.array([presence_features(s) for s in segments]).reshape(len(segments), 4)
+    features = [presence_features(*pair) for pair in zip(segments, overlaps(segments), strict=True)]
+    judged = np.isfinite(found)
     met = {i for i, _ in pairs}
-    thickness = [(h["d_um"], float(i in met)) for i, h in enumerate(hairs) if visible[i]]
-    return features, found.astype(float), ends, np.array(thickness).reshape(-1, 2)
+    thickness = [(h["d_um"], float(i in met)) for i, h in enumerate(hairs) if required[i] and visible[i]]
+    return (
+        np.array(features).reshape(len(segments), len(PRESENCE_WEIGHTS) - 1)[judged],
+        found[judged],
+        ends,
+        np.array(thickness).reshape(-1, 2),
+    )
 
 
 def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:

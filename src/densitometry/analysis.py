@@ -150,6 +150,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         readings=settings.readings,
         read_often_px=settings.read_often_cm2 * UM2_PER_CM2 / grid_um**2,
         grid_px=pixel_size.to_px(grid_um),
+        least_presence=settings.least_presence,
         follow=FollowSettings(
             seed_evidence=settings.seed_evidence,
             stop_evidence=settings.stop_evidence,

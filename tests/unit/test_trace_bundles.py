@@ -57,7 +57,7 @@ def test_a_far_hair_changes_nothing() -> None:
 
 def test_shafts_that_were_told_apart_keep_what_told_them() -> None:
     a, b = PAIRS["beside"]
-    hairs = [hair(a, 5.0, chance=0.8), hair(b, 5.0, chance=0.8)]
+    hairs = [hair(a, 5.0, told_apart=True), hair(b, 5.0, told_apart=True)]
     assert bundle_widths(hairs, picture(shaft(a, HALF), shaft(b, HALF)), SEEN) == hairs
 
 

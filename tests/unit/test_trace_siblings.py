@@ -10,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 from tests.drawn_shafts import DARK, SEEN, hair, line, picture, shaft
 
-from densitometry.trace.confidence import presence
 from densitometry.trace.siblings import SiblingSettings, split_siblings
 
 Floats = NDArray[np.floating[Any]]
@@ -59,7 +58,7 @@ def test_two_shafts_in_one_body_become_two_hairs(name: str, contrast: float) -> 
         assert min(off(h.points, true) for h in found) < 1.5
     for h in found:
         assert len(h.points) == len(h.evidence) == len(h.half_width)
-        assert presence(h) < presence(hair(traced(name)))
+        assert h.chance < hair(traced(name)).chance
         assert h.points[0, 0] < h.points[-1, 0]  # root first, as the line was
 
 

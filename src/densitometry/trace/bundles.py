@@ -54,7 +54,7 @@ def bundle_widths(hairs: Sequence[Segment], contrast: Floats, valid: NDArray[np.
     found = list(hairs)
     for which, hair in enumerate(hairs):
         # one of two that were told apart has its width from its bar
-        others = _touching(which, around) if hair.chance == 1.0 and shaft_of(which, around) else []
+        others = [] if hair.told_apart or not shaft_of(which, around) else _touching(which, around)
         body = body_of((which, *others), around) if others else None
         half_width = body and _shared(body, [hair, *(hairs[k] for k in others)])
         if half_width:

@@ -1,23 +1,52 @@
-"""How sure tracing is of a hair: chances fitted on rendered pictures by `training/calibrate.py`."""
+"""How sure tracing is of a hair: chances fitted on rendered pictures by `training/calibrate.py`.
+
+A piece of a hair, or a second line on one, has ends of which the maps say little, and runs in the body of
+another line.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment
 
-PRESENCE_WEIGHTS = (0.034, 3.920, 1.481, 0.044, -2.976)
+Floats = NDArray[np.floating[Any]]
+
+PRESENCE_WEIGHTS = (0.028, 6.311, -1.512, -0.543, 1.320, 0.663, -6.737, -0.735, 4.754, 0.158, -0.762, 0.905)
 """Coefficients of `presence_features`, the constant last."""
 ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
+_MOST_SCORE = 60.0
+_BESIDE_PX = 16.0
+"""Lines farther apart share no body."""
 
 
-def presence_features(segment: Segment) -> tuple[float, ...]:
-    """Return what speaks for a hair: score, weakest evidence along it, share that is new, log length."""
-    weakest = float(np.percentile(segment.evidence, 20))
-    return (min(segment.score, 60.0), weakest, segment.new_share, math.log(len(segment.points)))
+def presence_features(segment: Segment, overlap: Overlap) -> tuple[float, ...]:
+    """Return what speaks for a hair and against it.
+
+    Score, weakest evidence along it, share that is new, log length; evidence of its root and its tip; shares
+    that run alike another line, alike a stronger one, and in any other body; ends on and within others.
+    """
+    return (
+        min(segment.score, _MOST_SCORE),
+        float(np.percentile(segment.evidence, 20)),
+        segment.new_share,
+        math.log(len(segment.points)),
+        segment.root_end,
+        segment.tip_end,
+        overlap.alike,
+        overlap.stronger,
+        overlap.in_body,
+        float(overlap.ends_on),
+        float(overlap.ends_within),
+    )
 
 
 def logistic(x: float) -> float:
@@ -25,11 +54,40 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
 
 
-def presence(segment: Segment) -> float:
+def presence(segment: Segment, overlap: Overlap) -> float:
     """Return the chance in [0, 1] that a segment is one hair."""
     *weights, constant = PRESENCE_WEIGHTS
-    odds = constant + sum(w * f for w, f in zip(weights, presence_features(segment), strict=True))
-    return logistic(odds) * segment.chance
+    features = presence_features(segment, overlap)
+    return logistic(constant + sum(w * f for w, f in zip(weights, features, strict=True)))
+
+
+def leave_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
+    """Leave lines that are hardly hairs of their own; those that stay know their chance.
+
+    Of lines that doubt falls on together, the worst goes first: the others are then judged without it.
+
+    Args:
+        hairs: traced lines.
+        least: lines of a smaller chance are left, in [0, 1].
+    """
+    left = list(hairs)
+    while True:
+        chances = [presence(*pair) for pair in zip(left, overlaps(left), strict=True)]
+        worst = _worst_of_each_place(left, chances, least)
+        if not worst:
+            return [dataclasses.replace(h, chance=c) for h, c in zip(left, chances, strict=True)]
+        left = [hair for k, hair in enumerate(left) if k not in worst]
+
+
+def _worst_of_each_place(hairs: Sequence[Segment], chances: Sequence[float], least: float) -> set[int]:
+    """Return the doubtful lines beside which none is more so."""
+    doubtful = sorted((chance, k) for k, chance in enumerate(chances) if chance < least)
+    worst: dict[int, tuple[Floats, Floats]] = {}
+    for _, k in doubtful:
+        low, high = hairs[k].points.min(axis=0) - _BESIDE_PX, hairs[k].points.max(axis=0) + _BESIDE_PX
+        if not any((low < top).all() and (high > bottom).all() for bottom, top in worst.values()):
+            worst[k] = hairs[k].points.min(axis=0), hairs[k].points.max(axis=0)
+    return set(worst)
 
 
 def root_probability(segment: Segment) -> float:

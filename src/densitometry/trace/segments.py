@@ -80,7 +80,8 @@ class Segment:
         root_end, tip_end: end evidence at the two ends, in [0, 1]; 1 where the border cuts the hair.
         new_share: share of its points where no stronger curve ran.
         shaft: mean share of shaft under the line.
-        chance: that it is a hair of its own, where one line became two.
+        chance: that it is a hair of its own, once judged.
+        told_apart: whether it is one of two that a single line became.
     """
 
     points: Floats
@@ -95,6 +96,7 @@ class Segment:
     new_share: float
     shaft: float
     chance: float = 1.0
+    told_apart: bool = False
 
 
 def turned(hair: Segment) -> Segment:

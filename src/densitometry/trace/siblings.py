@@ -107,7 +107,7 @@ def split_siblings(
             return
         odds = split_odds(split.features)
         if odds >= settings.least_odds:
-            chance = (1 + logistic(odds)) / 2
+            chance = hairs[which].chance * (1 + logistic(odds)) / 2
             found[which] = [_along(bar, body, hairs[which], chance) for bar in with_own_widths(split, body)]
 
     do_all(look, range(len(hairs)))
@@ -224,4 +224,5 @@ def _along(bar: Floats, body: Body, hair: Segment, chance: float) -> Segment:
         root_cut=hair.root_cut and bool(ends[0] < near),
         tip_cut=hair.tip_cut and bool(ends[1] < near),
         chance=chance,
+        told_apart=True,
     )

@@ -1,0 +1,103 @@
+"""Which lines are hairs of their own: pieces and second lines are left, hairs that cross stay."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.drawn_shafts import hair, line
+
+from densitometry.trace.confidence import leave_doubtful, presence
+from densitometry.trace.overlaps import Overlap, overlaps
+from densitometry.trace.segments import Segment, turned
+
+APART = Overlap(0.0, 0.0, 0.0, 0, 0)
+
+
+def weak(points: np.ndarray, **changes: object) -> Segment:
+    """A line of which the maps say little."""
+    faint = hair(points, **({"score": 5.0, "root_end": 0.1, "tip_end": 0.1, "new_share": 0.4} | changes))
+    return dataclasses.replace(faint, evidence=np.full(len(points), 0.35))
+
+
+def test_lines_far_apart_do_not_meet() -> None:
+    assert overlaps([hair(line((10, 10), (60, 10))), hair(line((10, 40), (60, 40)))]) == [APART, APART]
+
+
+def test_hairs_that_cross_share_a_little_and_run_another_way() -> None:
+    one, other = overlaps([hair(line((10, 50), (110, 50))), hair(line((60, 0), (60, 100)))])
+    for of in (one, other):
+        assert of.in_body == pytest.approx(2 * 4.5 / 100, abs=0.02)
+        assert (of.alike, of.stronger, of.ends_on, of.ends_within) == (0.0, 0.0, 0, 0)
+
+
+def test_a_second_line_runs_alike_a_stronger_one() -> None:
+    long, short = overlaps([hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))])
+    assert short == Overlap(1.0, 1.0, 1.0, 2, 2)
+    assert long.alike == pytest.approx(0.45, abs=0.05)
+    assert (long.stronger, long.ends_on) == (0.0, 0)
+
+
+def test_an_end_on_another_hair_counts_but_at_the_border() -> None:
+    through = hair(line((0, 50), (100, 50)))
+    stub = hair(line((50, 90), (50, 53)))
+    assert overlaps([through, stub])[1].ends_on == overlaps([through, stub])[1].ends_within == 1
+    cut = hair(line((50, 90), (50, 53)), tip_cut=True)
+    assert overlaps([through, cut])[1].ends_on == 0
+    meets_the_end = hair(line((97, 90), (97, 53)))
+    assert overlaps([through, meets_the_end])[1].ends_within == 0
+
+
+def test_the_other_way_round_is_the_same() -> None:
+    hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 55))), hair(line((50, 0), (60, 90)))]
+    assert overlaps([turned(h) for h in hairs]) == overlaps(hairs)
+
+
+@given(st.floats(0, 2 * math.pi), st.floats(-40, 40), st.floats(-40, 40))
+def test_turned_and_shifted_lines_meet_as_before(angle: float, x: float, y: float) -> None:
+    pieces = [line((0, 50), (100, 50)), line((33, 52), (71, 55)), line((50, 3), (61, 90))]
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    before = overlaps([hair(p) for p in pieces])
+    after = overlaps([hair(p @ turn.T + (x, y)) for p in pieces])
+    for b, a in zip(before, after, strict=True):
+        assert (a.in_body, a.alike) == pytest.approx((b.in_body, b.alike), abs=0.03)
+        assert a.ends_on == b.ends_on
+
+
+def test_a_weak_line_on_a_hair_is_left_and_the_hair_stays() -> None:
+    long, second = hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))
+    assert [h.points is long.points for h in leave_doubtful([second, long], 0.3)] == [True]
+
+
+def test_of_two_weak_lines_on_each_other_one_stays() -> None:
+    worse = weak(line((12, 51), (60, 51)), score=4.0)
+    better = weak(line((10, 50), (62, 50)), score=9.0, new_share=0.5)
+    assert max(presence(h, o) for h, o in zip([better, worse], overlaps([better, worse]), strict=True)) < 0.3
+    kept = leave_doubtful([worse, better], 0.3)
+    assert len(kept) == 1
+    assert kept[0].points is better.points
+    # judged again without the other
+    assert kept[0].chance == pytest.approx(presence(better, APART))
+
+
+def test_nothing_is_left_where_no_chance_is_too_small() -> None:
+    hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))]
+    kept = leave_doubtful(hairs, 0.0)
+    assert [k.points is h.points for k, h in zip(kept, hairs, strict=True)] == [True, True]
+    assert kept[0].chance > 0.9
+    assert 0 < kept[1].chance < 0.3
+
+
+def test_a_far_line_changes_no_chance() -> None:
+    hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 70), (70, 72)))]
+    far = [weak(line((400, 400), (450, 400))), hair(line((400, 402), (460, 402)))]
+    alone, together = leave_doubtful(hairs, 0.3), leave_doubtful([*hairs, *far], 0.3)
+    assert [h.chance for h in together[: len(alone)]] == [h.chance for h in alone]
+
+
+def test_no_lines_are_no_hairs() -> None:
+    assert leave_doubtful([], 0.3) == []
