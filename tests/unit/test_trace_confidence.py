@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drawn_shafts import hair, line
 
-from densitometry.trace.confidence import leave_doubtful, presence
+from densitometry.trace.confidence import leave_doubtful, presence, presence_features
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment, turned
 
@@ -76,12 +76,18 @@ def test_a_weak_line_on_a_hair_is_left_and_the_hair_stays() -> None:
 def test_of_two_weak_lines_on_each_other_one_stays() -> None:
     worse = weak(line((12, 51), (60, 51)), score=4.0)
     better = weak(line((10, 50), (62, 50)), score=9.0, new_share=0.5)
-    assert max(presence(h, o) for h, o in zip([better, worse], overlaps([better, worse]), strict=True)) < 0.3
+    assert (
+        max(
+            presence(presence_features(h, o))
+            for h, o in zip([better, worse], overlaps([better, worse]), strict=True)
+        )
+        < 0.3
+    )
     kept = leave_doubtful([worse, better], 0.3)
     assert len(kept) == 1
     assert kept[0].points is better.points
     # judged again without the other
-    assert kept[0].chance == pytest.approx(presence(better, APART))
+    assert kept[0].chance == pytest.approx(presence(presence_features(better, APART)))
 
 
 def test_nothing_is_left_where_no_chance_is_too_small() -> None:

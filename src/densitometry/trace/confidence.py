@@ -34,6 +34,10 @@ def presence_features(segment: Segment, overlap: Overlap) -> tuple[float, ...]:
     Score, weakest evidence along it, share that is new, log length; evidence of its root and its tip; shares
     that run alike another line, alike a stronger one, and in any other body; ends on and within others.
     """
+    return *_own_features(segment), *_met_features(overlap)
+
+
+def _own_features(segment: Segment) -> tuple[float, ...]:
     return (
         min(segment.score, _MOST_SCORE),
         float(np.percentile(segment.evidence, 20)),
@@ -41,6 +45,11 @@ def presence_features(segment: Segment, overlap: Overlap) -> tuple[float, ...]:
         math.log(len(segment.points)),
         segment.root_end,
         segment.tip_end,
+    )
+
+
+def _met_features(overlap: Overlap) -> tuple[float, ...]:
+    return (
         overlap.alike,
         overlap.stronger,
         overlap.in_body,
@@ -54,10 +63,9 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
 
 
-def presence(segment: Segment, overlap: Overlap) -> float:
-    """Return the chance in [0, 1] that a segment is one hair."""
+def presence(features: Sequence[float]) -> float:
+    """Return the chance in [0, 1] that a segment of these `presence_features` is one hair."""
     *weights, constant = PRESENCE_WEIGHTS
-    features = presence_features(segment, overlap)
     return logistic(constant + sum(w * f for w, f in zip(weights, features, strict=True)))
 
 
@@ -70,13 +78,15 @@ def leave_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
         hairs: traced lines.
         least: lines of a smaller chance are left, in [0, 1].
     """
-    left = list(hairs)
+    left, own = list(hairs), [_own_features(hair) for hair in hairs]
     while True:
-        chances = [presence(*pair) for pair in zip(left, overlaps(left), strict=True)]
+        met = [_met_features(overlap) for overlap in overlaps(left)]
+        chances = [presence((*features, *of)) for features, of in zip(own, met, strict=True)]
         worst = _worst_of_each_place(left, chances, least)
         if not worst:
             return [dataclasses.replace(h, chance=c) for h, c in zip(left, chances, strict=True)]
-        left = [hair for k, hair in enumerate(left) if k not in worst]
+        stay = [k for k in range(len(left)) if k not in worst]
+        left, own = [left[k] for k in stay], [own[k] for k in stay]
 
 
 def _worst_of_each_place(hairs: Sequence[Segment], chances: Sequence[float], least: float) -> set[int]:

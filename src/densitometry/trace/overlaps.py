@@ -18,8 +18,6 @@ from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
 
-_CELL_PX = 16
-"""Edge of the cells in which points are looked up: no shaft's half width and margin is more."""
 _LEAST_HALF_PX = 2.0
 """Half of a body that is taken for less is taken for this much."""
 _ALIKE_COS = 0.9
@@ -57,15 +55,18 @@ def overlaps(hairs: Sequence[Segment]) -> list[Overlap]:
         return []
     start = np.concatenate([[0], np.cumsum([len(hair.points) for hair in hairs])]).astype(np.int64)
     points = np.concatenate([hair.points for hair in hairs])
-    steps = np.concatenate([np.gradient(hair.points, axis=0) for hair in hairs])
+    steps = np.gradient(points, axis=0)
+    first, last = start[:-1], start[1:] - 1
+    steps[first], steps[last] = points[first + 1] - points[first], points[last] - points[last - 1]
     steps /= np.maximum(np.hypot(*steps.T), 1e-9)[:, None]
     half = np.array([np.median(hair.half_width) for hair in hairs])
     scores = np.array([hair.score for hair in hairs])
     cut = np.array([[hair.root_cut, hair.tip_cut] for hair in hairs])
     met = np.zeros((len(hairs), _TIP_WITHIN + 1))
     low = points.min(axis=0)
-    shape = ((points.max(axis=0) - low) // _CELL_PX).astype(np.int64) + 1
-    _meet(points - low, steps, start, np.minimum(half, _CELL_PX - _END_PX), scores, cut, shape, met)
+    # points are looked up in cells, of an edge that nothing reaches beyond
+    cell = max(_LEAST_HALF_PX, float(half.max())) + _END_PX
+    _meet((points - low) / cell, cell, steps, start, half, scores, cut, met)
     share = met[:, :_ROOT_ON] / np.diff(start)[:, None]
     return [
         Overlap(
@@ -82,25 +83,25 @@ def overlaps(hairs: Sequence[Segment]) -> list[Overlap]:
 @njit(cache=True, nogil=True)
 def _meet(
     points: Floats,
+    cell: float,
     steps: Floats,
     start: NDArray[np.int64],
     half: Floats,
     scores: Floats,
     cut: NDArray[np.bool_],
-    shape: NDArray[np.int64],
     met: Floats,
 ) -> None:
-    """Count for each line, in a row of `met`, where its points meet other lines; see the columns above."""
+    """Count for each line, in its row of `met` (columns above), where its points [cells] meet other lines."""
     count = len(points)
-    width, height = shape[0], shape[1]
+    width, height = int(points[:, 0].max()) + 1, int(points[:, 1].max()) + 1
     first, following = np.full(width * height, -1), np.full(count, -1)
     owner = np.empty(count, np.int64)
     for k in range(len(start) - 1):
         for i in range(start[k], start[k + 1]):
             owner[i] = k
-            cell = int(points[i, 1] // _CELL_PX) * width + int(points[i, 0] // _CELL_PX)
-            following[i] = first[cell]
-            first[cell] = i
+            place = int(points[i, 1]) * width + int(points[i, 0])
+            following[i] = first[place]
+            first[place] = i
     for i in range(count):
         k = owner[i]
         end = -1
@@ -108,7 +109,7 @@ def _meet(
             end = 0
         elif i == start[k + 1] - 1 and not cut[k, 1]:
             end = 1
-        column, row = int(points[i, 0] // _CELL_PX), int(points[i, 1] // _CELL_PX)
+        column, row = int(points[i, 0]), int(points[i, 1])
         in_body = alike = stronger = on = within = False
         for y in range(max(0, row - 1), min(height, row + 2)):
             for x in range(max(0, column - 1), min(width, column + 2)):
@@ -116,7 +117,7 @@ def _meet(
                 while j >= 0:
                     other = owner[j]
                     if other != k:
-                        apart = math.hypot(points[i, 0] - points[j, 0], points[i, 1] - points[j, 1])
+                        apart = cell * math.hypot(points[i, 0] - points[j, 0], points[i, 1] - points[j, 1])
                         if apart < max(_LEAST_HALF_PX, half[other]):
                             in_body = True
                             if abs(steps[i, 0] * steps[j, 0] + steps[i, 1] * steps[j, 1]) > _ALIKE_COS:
