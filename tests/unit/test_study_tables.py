@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from densitometry.errors import TableError
@@ -172,6 +172,7 @@ def test_what_is_no_number(text):
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 
 
+@example([("Â\xa0Ort", "")], "\t", "cp1252")  # its bytes are UTF-8, too
 @given(
     st.lists(st.tuples(TEXTS.filter(str.strip), TEXTS), max_size=4),
     st.sampled_from(["\t", ";", ","]),

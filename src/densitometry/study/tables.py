@@ -8,7 +8,7 @@ import difflib
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from densitometry.errors import TableError
@@ -117,25 +117,25 @@ def read_table(path: Path, file: str, columns: Sequence[Column]) -> Table:
 
 
 def write_text(header: Iterable[str], rows: Iterable[Iterable[str]], form: TableForm) -> bytes:
-    """Return a table as bytes in its form; UTF-8 with a mark where its encoding cannot hold a letter."""
+    """Return a table as bytes in its form.
+
+    UTF-8 with a mark where its encoding cannot hold a letter, or where it would be read back as another.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=form.separator, lineterminator=form.newline)
     writer.writerow(header)
     writer.writerows(rows)
     text = stream.getvalue()
     try:
-        return text.encode(form.encoding)
+        data = text.encode(form.encoding)
     except UnicodeEncodeError:
-        return text.encode(replace(form, encoding="utf-8-sig").encoding)
+        data = b""
+    told = _told(data)
+    return data if told and told[0] == text else text.encode("utf-8-sig")
 
 
-def _decode(path: Path, file: str) -> tuple[str, str]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise TableError(
-            f"{file} cannot be read", error.strerror or "no such file", f"make {file} readable"
-        ) from error
+def _told(data: bytes) -> tuple[str, str] | None:
+    """Return text and its encoding, as bytes tell it; None where they are no text."""
     encoding = "utf-8"
     if data.startswith(codecs.BOM_UTF8):
         encoding = "utf-8-sig"
@@ -148,6 +148,19 @@ def _decode(path: Path, file: str) -> tuple[str, str]:
             continue
         if "\x00" not in text:
             return text, tried
+    return None
+
+
+def _decode(path: Path, file: str) -> tuple[str, str]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TableError(
+            f"{file} cannot be read", error.strerror or "no such file", f"make {file} readable"
+        ) from error
+    told = _told(data)
+    if told:
+        return told
     raise TableError(
         f"{file} is not a text table",
         "it is neither UTF-8 nor Windows-1252 text (a spreadsheet's own file?)",
