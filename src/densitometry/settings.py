@@ -124,7 +124,7 @@ class TraceSettings:
         0.4, "log odds from which on two hairs that ran beside each other exchange tails", low=-5, high=50
     )
     least_presence: float = key(
-        0.3, "lines less likely to be hairs of their own than this are left [0-1]", low=0, high=1
+        0.3, "lines less likely to be hairs of their own than this are dropped [0-1]", low=0, high=1
     )
     sibling_odds: float = key(
         -0.8, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50

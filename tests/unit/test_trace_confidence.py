@@ -1,4 +1,4 @@
-"""Which lines are hairs of their own: pieces and second lines are left, hairs that cross stay."""
+"""Which lines are hairs of their own: pieces and second lines are dropped, hairs that cross stay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drawn_shafts import hair, line
 
-from densitometry.trace.confidence import leave_doubtful, presence, presence_features
+from densitometry.trace.confidence import drop_doubtful, presence, presence_features
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment, turned
 
@@ -68,9 +68,9 @@ def test_turned_and_shifted_lines_meet_as_before(angle: float, x: float, y: floa
         assert a.ends_on == b.ends_on
 
 
-def test_a_weak_line_on_a_hair_is_left_and_the_hair_stays() -> None:
+def test_a_weak_line_on_a_hair_is_dropped_and_the_hair_stays() -> None:
     long, second = hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))
-    assert [h.points is long.points for h in leave_doubtful([second, long], 0.3)] == [True]
+    assert [h.points is long.points for h in drop_doubtful([second, long], 0.3)] == [True]
 
 
 def test_of_two_weak_lines_on_each_other_one_stays() -> None:
@@ -83,16 +83,16 @@ def test_of_two_weak_lines_on_each_other_one_stays() -> None:
         )
         < 0.3
     )
-    kept = leave_doubtful([worse, better], 0.3)
+    kept = drop_doubtful([worse, better], 0.3)
     assert len(kept) == 1
     assert kept[0].points is better.points
     # judged again without the other
     assert kept[0].chance == pytest.approx(presence(presence_features(better, APART)))
 
 
-def test_nothing_is_left_where_no_chance_is_too_small() -> None:
+def test_nothing_is_dropped_where_no_chance_is_too_small() -> None:
     hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))]
-    kept = leave_doubtful(hairs, 0.0)
+    kept = drop_doubtful(hairs, 0.0)
     assert [k.points is h.points for k, h in zip(kept, hairs, strict=True)] == [True, True]
     assert kept[0].chance > 0.9
     assert 0 < kept[1].chance < 0.3
@@ -101,9 +101,9 @@ def test_nothing_is_left_where_no_chance_is_too_small() -> None:
 def test_a_far_line_changes_no_chance() -> None:
     hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 70), (70, 72)))]
     far = [weak(line((400, 400), (450, 400))), hair(line((400, 402), (460, 402)))]
-    alone, together = leave_doubtful(hairs, 0.3), leave_doubtful([*hairs, *far], 0.3)
+    alone, together = drop_doubtful(hairs, 0.3), drop_doubtful([*hairs, *far], 0.3)
     assert [h.chance for h in together[: len(alone)]] == [h.chance for h in alone]
 
 
 def test_no_lines_are_no_hairs() -> None:
-    assert leave_doubtful([], 0.3) == []
+    assert drop_doubtful([], 0.3) == []

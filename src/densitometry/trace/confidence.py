@@ -69,24 +69,24 @@ def presence(features: Sequence[float]) -> float:
     return logistic(constant + sum(w * f for w, f in zip(weights, features, strict=True)))
 
 
-def leave_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
-    """Leave lines that are hardly hairs of their own; those that stay know their chance.
+def drop_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
+    """Drop lines that are hardly hairs of their own; those that stay know their chance.
 
     Of lines that doubt falls on together, the worst goes first: the others are then judged without it.
 
     Args:
         hairs: traced lines.
-        least: lines of a smaller chance are left, in [0, 1].
+        least: lines of a smaller chance are dropped, in [0, 1].
     """
-    left, own = list(hairs), [_own_features(hair) for hair in hairs]
+    kept, own = list(hairs), [_own_features(hair) for hair in hairs]
     while True:
-        met = [_met_features(overlap) for overlap in overlaps(left)]
+        met = [_met_features(overlap) for overlap in overlaps(kept)]
         chances = [presence((*features, *of)) for features, of in zip(own, met, strict=True)]
-        worst = _worst_of_each_place(left, chances, least)
+        worst = _worst_of_each_place(kept, chances, least)
         if not worst:
-            return [dataclasses.replace(h, chance=c) for h, c in zip(left, chances, strict=True)]
-        stay = [k for k in range(len(left)) if k not in worst]
-        left, own = [left[k] for k in stay], [own[k] for k in stay]
+            return [dataclasses.replace(h, chance=c) for h, c in zip(kept, chances, strict=True)]
+        stay = [k for k in range(len(kept)) if k not in worst]
+        kept, own = [kept[k] for k in stay], [own[k] for k in stay]
 
 
 def _worst_of_each_place(hairs: Sequence[Segment], chances: Sequence[float], least: float) -> set[int]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from densitometry.model import Trace, TraceResult
 from densitometry.trace.bundles import bundle_widths
 from densitometry.trace.classical import classical_maps
-from densitometry.trace.confidence import leave_doubtful, root_probability
+from densitometry.trace.confidence import drop_doubtful, root_probability
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
 from densitometry.trace.gaps import drop_gaps
@@ -39,7 +39,7 @@ class TraceOptions:
         readings: of the network, whose mean is traced (`trace.network.READINGS`).
         read_often_px: pixels of the detection grid beyond which a picture is read twice only.
         grid_px: native pixels per pixel of the detection grid.
-        least_presence: lines less likely to be hairs are left.
+        least_presence: lines less likely to be hairs are dropped.
         follow, segment, join, exchange, sibling: settings on the detection grid.
         width: settings in native pixels.
     """
@@ -72,7 +72,7 @@ def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOption
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
     hairs = exchange_tails(hairs, picture.contrast, options.exchange)
     hairs = drop_gaps(leave_shadows(hairs, picture.contrast), picture.contrast)
-    hairs = leave_doubtful(drop_rims(hairs, picture.valid), options.least_presence)
+    hairs = drop_doubtful(drop_rims(hairs, picture.valid), options.least_presence)
     hairs = split_siblings(hairs, picture.contrast, picture.valid, options.sibling)
     return bundle_widths(hairs, picture.contrast, picture.valid)
 
