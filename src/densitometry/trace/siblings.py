@@ -26,13 +26,14 @@ from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
-SPLIT_WEIGHTS = (1.53, -21.28, 5.53)
+SPLIT_WEIGHTS = (1.73, -26.27, 6.44)
 """Coefficients of `Split.features`, the constant last: what `training/calibrate_siblings.py` prints."""
 
 _WIDTH_SPREAD, _SLOPE_SPREAD, _BOW_SPREAD = 0.15, 0.25, 0.5
+_END_SPREAD = 0.5
 _HELD = 0.01
-"""A bar that departs by one spread from the expected width, the line's slope or a straight line (sag in half
-widths) pays this share of the body's darkness."""
+"""A bar that departs by one spread from the expected width, the line's slope, a straight line (sag in half
+widths) or the ends of the body (in its lengths) pays this share of the body's darkness."""
 _WIDTH_SPREAD_AFTER = 0.3
 """Once two are believed the picture says more of their widths: in bodies of two the maps expect each hair too
 thick (14 µm too much in 49 hairs of the second renderer's tuning pictures, bars fitted so -0.5 µm)."""
@@ -52,7 +53,7 @@ class SiblingSettings:
         least_odds: log odds from which on it is; infinite to leave all lines alone.
     """
 
-    least_odds: float = -0.8
+    least_odds: float = -1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
     expected = np.repeat(one, 2, axis=0)
     expected[:, HALF_WIDTH] = body.half_width
     usual, firmness = held_to(body, expected, dark, _WIDTH_SPREAD)
+    _hold_ends(usual, firmness, expected, dark)
     bars = best_fit(_starts(one[0]), *stretch, usual, firmness, _LOOKS, _FIRST_STEPS)
     bars, left_by_two, _ = fit_bars(bars, *stretch, usual, firmness, 1, _LAST_STEPS)
     covers = [covered(bar[None], body.along, body.across) for bar in bars]
@@ -144,7 +146,9 @@ def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
 
 def with_own_widths(split: Split, body: Body) -> Floats:
     """Return the bars (2, 6) of a split that is believed, fitted anew with more freedom of width."""
-    usual, firmness = held_to(body, split.expected, _darkness(body), _WIDTH_SPREAD_AFTER)
+    dark = _darkness(body)
+    usual, firmness = held_to(body, split.expected, dark, _WIDTH_SPREAD_AFTER)
+    _hold_ends(usual, firmness, split.expected, dark)
     stretch = body.along, body.across, body.fill, body.weight
     return fit_bars(split.bars, *stretch, usual, firmness, 1, _LAST_STEPS)[0]
 
@@ -173,6 +177,18 @@ def held_to(body: Body, bars: Floats, dark: float, width_spread: float) -> tuple
     firmness[:, BOW] = _HELD * dark / sag**2
     firmness[:, HALF_WIDTH] = _HELD * dark / (width_spread * bars[:, HALF_WIDTH]) ** 2
     return usual, firmness
+
+
+def _hold_ends(usual: Floats, firmness: Floats, expected: Floats, dark: float) -> None:
+    """Hold the ends of bars to those of the body.
+
+    Where one bar runs into the other nothing else tells where it ends, and too short a bar with a wrong slope
+    explains a V or an X nearly as well as both shafts do.
+    """
+    ends = slice(BEGIN, END + 1)
+    length = expected[:, [END]] - expected[:, [BEGIN]]
+    usual[:, ends] = expected[:, ends]
+    firmness[:, ends] = _HELD * dark / (_END_SPREAD * length) ** 2
 
 
 _PAIRS = np.array(
