@@ -39,7 +39,7 @@ _WIDTH_SPREAD_AFTER = 0.3
 thick (14 µm too much in 49 hairs of the second renderer's tuning pictures, bars fitted so -0.5 µm)."""
 _SMALLEST_GAIN = 0.003
 _LEAST_LEFT = 0.05
-"""Two bars leave as much unexplained at soft edges: less in 1 of 100 bodies, and in none that was lost by it."""
+"""Two bars leave as much unexplained at soft edges; less in one of 100 bodies, but of none that is split."""
 _MOST_HIDDEN = 0.3
 """A bar of which more lies under other traced hairs, or beyond the picture, is no shaft that was seen."""
 _LOOKS = 3
