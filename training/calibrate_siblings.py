@@ -31,14 +31,14 @@ NEAR_UM = 60.0
 ODDS = (-1.5, -1.0, -0.7, -0.4, 0.0)
 
 
-def picture(kind: str, rng: np.random.Generator) -> list[tuple[tuple[float, float], int]]:
+def picture(kind: str, rng: np.random.Generator) -> list[tuple[tuple[float, ...], int]]:
     """Trace one phantom: for each line the features of its two bars, and the hairs that they would win."""
     traced = traced_preset(kind, rng, TraceSettings(sibling_odds=NEVER))
     picture, um = traced.picture, traced.um_per_px
     around = surroundings_of(traced.hairs, picture.contrast, picture.valid)
     lines = [traced.native(hair.points) for hair in traced.hairs]
     truth = [np.asarray(hair.line_px, float) for hair in traced.phantom.hairs]
-    judged = []
+    judged: list[tuple[tuple[float, ...], int]] = []
     for i, line in enumerate(lines):
         body = body_of((i,), around)
         split = body and two_bars(body)

@@ -127,7 +127,7 @@ class TraceSettings:
         0.3, "lines less likely to be hairs of their own than this are dropped [0-1]", low=0, high=1
     )
     sibling_odds: float = key(
-        -1.2, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50
+        -0.6, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50
     )
     bridged_mark_um: float = key(
         100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500

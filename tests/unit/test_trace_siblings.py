@@ -67,6 +67,8 @@ SINGLES = {
     "thick": (line((40, 80), (110, 84)), 6.5),
     "bent": (line((40, 80), (110, 84), sag=6), 4.5),
     "thinning": (line((40, 80), (110, 84)), np.linspace(5.0, 3.2, 70)),
+    "pointed": (line((40, 80), (110, 84)), np.r_[np.full(40, 5.0), np.linspace(5.0, 0.5, 30)]),
+    "pointed early": (line((40, 80), (110, 84)), np.r_[np.full(20, 5.5), np.linspace(5.5, 0.5, 50)]),
     "thin": (line((40, 80), (110, 84)), 1.5),
     "long": (line((5, 80), (155, 84)), 4.5),
 }

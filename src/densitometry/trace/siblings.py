@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,7 +27,7 @@ from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
-SPLIT_WEIGHTS = (1.73, -26.27, 6.44)
+SPLIT_WEIGHTS = (0.92, 1.09, -21.52, 7.53)
 """Coefficients of `Split.features`, the constant last: what `training/calibrate_siblings.py` prints."""
 
 _WIDTH_SPREAD, _SLOPE_SPREAD, _BOW_SPREAD = 0.15, 0.25, 0.5
@@ -40,6 +41,8 @@ thick (14 µm too much in 49 hairs of the second renderer's tuning pictures, bar
 _SMALLEST_GAIN = 0.003
 _LEAST_LEFT = 0.05
 """Two bars leave as much unexplained at soft edges; less in one of 100 bodies, but of none that is split."""
+_POINTED, _NARROWEST = (0.35, 0.5), 0.15
+"""One shaft may narrow to its tip over such shares of its length, and to this share of its width."""
 _MOST_HIDDEN = 0.3
 """A bar of which more lies under other traced hairs, or beyond the picture, is no shaft that was seen."""
 _LOOKS = 3
@@ -55,7 +58,7 @@ class SiblingSettings:
         least_odds: log odds from which on it is; infinite to leave all lines alone.
     """
 
-    least_odds: float = -1.2
+    least_odds: float = -0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +73,15 @@ class Split:
 
     bars: Floats
     expected: Floats
-    features: tuple[float, float]
+    features: tuple[float, float, float]
 
 
 def split_odds(features: tuple[float, ...]) -> float:
     """Return the log odds that a body is two shafts.
 
     Args:
-        features: log of the share of its darkness that two bars explain better than one, and the share that
-            two leave unexplained.
+        features: log of the share of its darkness that two bars explain better than one, the same against a
+            shaft that narrows to its tip, and the share that two leave unexplained.
     """
     *weights, constant = SPLIT_WEIGHTS
     return constant + sum(w * f for w, f in zip(weights, features, strict=True))
@@ -124,11 +127,8 @@ def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
     """
     dark = _darkness(body)
     stretch = body.along, body.across, body.fill, body.weight
-    half = float(body.along[-1] - BEYOND_PX)
-    start = np.array([[0.0, 0.0, 0.0, -half, half, body.half_width]])
-    free = np.zeros((1, 6))
-    one, left_by_one, _ = fit_bars(start, *stretch, start, free, 1, _LAST_STEPS)
-    if split_odds((math.log(left_by_one / (dark + 1) + _SMALLEST_GAIN), _LEAST_LEFT)) < least_odds:
+    one, left_by_one = _one_bar(body)
+    if _odds(left_by_one / (dark + 1), left_by_one / (dark + 1), _LEAST_LEFT) < least_odds:
         return None
     expected = np.repeat(one, 2, axis=0)
     expected[:, HALF_WIDTH] = body.half_width
@@ -140,9 +140,52 @@ def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
     if any((cover * (body.weight == 0)).sum() > _MOST_HIDDEN * cover.sum() for cover in covers):
         return None
     bare = (1 - covers[0]) * (1 - covers[1])
-    unexplained = float((body.weight * body.fill * bare).sum())
-    gain = max(0.0, left_by_one - left_by_two) / (dark + 1)
-    return Split(bars, expected, (math.log(gain + _SMALLEST_GAIN), unexplained / (dark + 1)))
+    unexplained = float((body.weight * body.fill * bare).sum()) / (dark + 1)
+    gain = (left_by_one - left_by_two) / (dark + 1)
+    if _odds(gain, gain, unexplained) < least_odds:
+        return None
+    left_by_pointed = min(left_by_one, *(_one_bar(_drawn_wide(body, share))[1] for share in _POINTED))
+    features = _features(gain, (left_by_pointed - left_by_two) / (dark + 1), unexplained)
+    return Split(bars, expected, features)
+
+
+def _features(gain: float, gain_over_pointed: float, unexplained: float) -> tuple[float, float, float]:
+    """Return the figures of `split_odds` from shares of a body's darkness."""
+    return (
+        math.log(max(0.0, gain) + _SMALLEST_GAIN),
+        math.log(max(0.0, gain_over_pointed) + _SMALLEST_GAIN),
+        unexplained,
+    )
+
+
+def _odds(gain: float, gain_over_pointed: float, unexplained: float) -> float:
+    return split_odds(_features(gain, gain_over_pointed, unexplained))
+
+
+def _one_bar(body: Body) -> tuple[Floats, float]:
+    """Return the one bar (1, 6) of any width that explains a body best, and what it leaves."""
+    half = float(body.along[-1] - BEYOND_PX)
+    start = np.array([[0.0, 0.0, 0.0, -half, half, body.half_width]])
+    stretch = body.along, body.across, body.fill, body.weight
+    bar, left, _ = fit_bars(start, *stretch, start, np.zeros((1, 6)), 1, _LAST_STEPS)
+    return bar, left
+
+
+def _drawn_wide(body: Body, share: float) -> Body:
+    """Return a body drawn so wide towards the tip that a shaft that narrows over the last share is a bar.
+
+    Places weigh as much as they take up in the body.
+    """
+    half = float(body.along[-1] - BEYOND_PX)
+    narrow = np.clip((half - body.along) / (2 * half * share), _NARROWEST, 1.0).astype(np.float32)
+    x = narrow[:, None] * body.across.astype(np.float32) - np.float32(body.across[0])
+    y = np.repeat(np.arange(len(narrow), dtype=np.float32)[:, None], x.shape[1], axis=1)
+    fill, weight = (
+        cv2.remap(plane.astype(np.float32), x, y, cv2.INTER_LINEAR) for plane in (body.fill, body.weight)
+    )
+    return dataclasses.replace(
+        body, fill=fill.astype(np.float64), weight=weight.astype(np.float64) * narrow[:, None]
+    )
 
 
 def with_own_widths(split: Split, body: Body) -> Floats:
