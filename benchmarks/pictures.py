@@ -112,11 +112,17 @@ def varied(settings: simulate.SceneSettings, rng: np.random.Generator) -> simula
 def render(
     kind: Kind, number: int, folder: Path, size_px: tuple[int, int] | None = None, suffix: str = ".png"
 ) -> Picture:
+    """Render the numbered picture of a kind, see `render_seed`."""
+    return render_seed(kind, seed_of(kind, number), folder, size_px, suffix)
+
+
+def render_seed(
+    kind: Kind, seed: int, folder: Path, size_px: tuple[int, int] | None = None, suffix: str = ".png"
+) -> Picture:
     """Render one picture with its truth and the map of what bubbles, glare and the surround hide.
 
     A picture that is there already is taken as it is: its seed and size are in its name.
     """
-    seed = seed_of(kind, number)
     width, height = size_px or kind.size_px
     name = f"{kind.preset}-{seed}-{width}x{height}"
     picture = Picture(folder / f"{name}{suffix}", kind.um_per_px, width * height / 1e6)

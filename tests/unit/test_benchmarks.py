@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks import report, speed
+from benchmarks import report, speed, tuning
 from benchmarks.run import SCHEMA, merge
 from benchmarks.score import pool, score_picture
 from click.testing import CliRunner
@@ -113,3 +114,21 @@ def test_perfect_traces_score_one_and_a_missing_one_costs_recall(truth: dict[str
     part = pool([score_picture(truth, hidden, traces[:2], None)])
     assert part["precision"] == 1.0
     assert part["recall"] == pytest.approx(2 / 3)
+
+
+@pytest.mark.parametrize("renderer", ["own", "second"])
+def test_a_tuning_picture_is_rendered_measured_and_scored(renderer: str, tmp_path: Path) -> None:
+    options = ["--renderer", renderer, "--kind", "clipped", "--count", "1", "--keep", str(tmp_path)]
+    done = CliRunner().invoke(tuning.main, options)
+    assert done.exit_code == 0, done.output
+    row = next(line for line in done.stdout.splitlines() if line.startswith("| clipped"))
+    assert 0.8 < float(row.split("|")[3]) <= 1.0
+    assert list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--kind", "clippd"], ["--first-seed", "999", "--count", "2"], ["--first-seed", "1000"]],
+)
+def test_what_cannot_be_tuned_on_is_refused(options: list[str]) -> None:
+    assert CliRunner().invoke(tuning.main, options).exit_code == 2
