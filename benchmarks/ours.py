@@ -9,11 +9,12 @@ import cv2
 
 import densitometry as dm
 from benchmarks.harness import serve
+from densitometry.recipe import DEFAULT_RECIPE
 
 
-def measure(path: str, um_per_px: float) -> dm.Analysis:
+def measure(path: str, um_per_px: float, recipe: str = DEFAULT_RECIPE) -> dm.Analysis:
     """Measure one picture, the quality gate off: a picture that is refused would look fast."""
-    return dm.analyze(dm.read(path, um_per_px=um_per_px), gate=False)
+    return dm.analyze(dm.read(path, um_per_px=um_per_px), dm.load_recipe(recipe), gate=False)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from benchmarks.report import Format, plain, table, with_bias, write_document
 from benchmarks.score import PictureScore, pool, read_result, score_picture
 from benchmarks.second_renderer.kinds import KINDS
 from benchmarks.second_renderer.picture import render
+from densitometry.recipe import DEFAULT_RECIPE
 
 FIRST_SEED = 950_000
 """Seeds from here on are for measuring: nobody may tune on them. Tuning uses seeds below `TUNING_SEEDS`."""
@@ -55,19 +56,20 @@ COLUMNS: tuple[tuple[str, Format], ...] = (
 )
 
 
-def measure_one(job: tuple[str, int], folder: Path) -> tuple[str, PictureScore]:
-    """Render one picture of a kind, analyse its file with the shipped recipe and score what was written.
+def measure_one(job: tuple[str, int], folder: Path, recipe: str = DEFAULT_RECIPE) -> tuple[str, PictureScore]:
+    """Render one picture of a kind, analyse its file and score what was written.
 
     Args:
         job: name of the kind and seed.
         folder: where the picture, its truth and the traces go.
+        recipe: name or file.
     """
     cv2.setNumThreads(1)
     kind, seed = job
     rendered = render(KINDS[kind], seed)
     path = rendered.save(folder)
     out = folder / "traces" / path.stem
-    measure(str(path), rendered.kind.um_per_px).save(out, overlay=False)
+    measure(str(path), rendered.kind.um_per_px, recipe).save(out, overlay=False)
     return kind, score_picture(rendered.truth, rendered.hidden, *read_result(out))
 
 

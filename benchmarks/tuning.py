@@ -12,51 +12,30 @@ from contextlib import ExitStack
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import click
 import cv2
 
-import densitometry as dm
 from benchmarks import pictures
+from benchmarks.ours import measure
 from benchmarks.report import table
 from benchmarks.score import PictureScore, pool, read_result, score_picture
-from benchmarks.second import COLUMNS, TUNING_SEEDS
+from benchmarks.second import COLUMNS, TUNING_SEEDS, measure_one
 from benchmarks.second_renderer.kinds import KINDS as SECOND_KINDS
-from benchmarks.second_renderer.picture import render as render_second
 from densitometry.recipe import DEFAULT_RECIPE
 
 OWN_KINDS = {kind.name: kind for kind in pictures.KINDS}
 FIRST_SEED = 300
 
 
-def measure_one(job: tuple[str, int], own: bool, recipe: str, folder: Path) -> tuple[str, PictureScore]:
-    """Render one picture of a kind, analyse its file and score what was written.
-
-    Args:
-        job: name of the kind and seed.
-        own: rendered by `densitometry simulate`, else by `benchmarks.second_renderer`.
-        recipe: name or file.
-        folder: where the picture, its truth and the traces go.
-    """
+def measure_own(job: tuple[str, int], folder: Path, recipe: str) -> tuple[str, PictureScore]:
+    """Do what `benchmarks.second.measure_one` does with a picture of `densitometry simulate`."""
     cv2.setNumThreads(1)
     kind, seed = job
-    truth: dict[str, Any]
-    if own:
-        picture = pictures.render_seed(OWN_KINDS[kind], seed, folder)
-        path, um_per_px, (truth, hidden) = picture.path, picture.um_per_px, pictures.read_truth(picture)
-    else:
-        rendered = render_second(SECOND_KINDS[kind], seed)
-        path, um_per_px, truth, hidden = (
-            rendered.save(folder),
-            rendered.kind.um_per_px,
-            rendered.truth,
-            rendered.hidden,
-        )
-    out = folder / "traces" / path.stem
-    image = dm.read(path, um_per_px=um_per_px)
-    dm.analyze(image, dm.load_recipe(recipe), gate=False).save(out, overlay=False)
-    return kind, score_picture(truth, hidden, *read_result(out))
+    picture = pictures.render_seed(OWN_KINDS[kind], seed, folder)
+    out = folder / "traces" / picture.stem
+    measure(str(picture.path), picture.um_per_px, recipe).save(out, overlay=False)
+    return kind, score_picture(*pictures.read_truth(picture), *read_result(out))
 
 
 @click.command()
@@ -89,9 +68,9 @@ def main(
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="densitometry-tuning-")))
         folder.mkdir(parents=True, exist_ok=True)
         workers = stack.enter_context(get_context("spawn").Pool(jobs))
-        jobs_todo = [(kind, first_seed + k) for kind in chosen for k in range(count)]
-        measure = partial(measure_one, own=own, recipe=recipe, folder=folder)
-        for kind, score in workers.imap(measure, jobs_todo):
+        todo = [(kind, first_seed + k) for kind in chosen for k in range(count)]
+        one = partial(measure_own if own else measure_one, folder=folder, recipe=recipe)
+        for kind, score in workers.imap(one, todo):
             found[kind].append(score)
     rows = [(kind, *(show(pool(scores)) for _, show in COLUMNS)) for kind, scores in found.items()]
     click.echo(table(("picture", *(name for name, _ in COLUMNS)), rows))
