@@ -26,6 +26,7 @@ from densitometry.trace.curves import FollowSettings
 from densitometry.trace.exchange import ExchangeSettings
 from densitometry.trace.joins import JoinSettings
 from densitometry.trace.segments import SegmentSettings
+from densitometry.trace.run_ons import RunOnSettings
 from densitometry.trace.siblings import SiblingSettings
 from densitometry.trace.tracer import TraceOptions, trace_hairs
 from densitometry.trace.width import WidthSettings
@@ -167,6 +168,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         ),
         join=JoinSettings(max_gap_px=settings.max_join_um / grid_um),
         exchange=ExchangeSettings(least_odds=settings.exchange_odds),
+        run_on=RunOnSettings(least_odds=settings.cut_odds),
         sibling=SiblingSettings(least_odds=settings.sibling_odds),
         width=WidthSettings(
             station_px=pixel_size.to_px(settings.station_um),

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.trace.junctions import Junction, junctions_between, line_of, near_pairs
-from densitometry.trace.segments import Segment, turned
+from densitometry.trace.segments import Segment, stretch_of, turned
 
 Floats = NDArray[np.floating[Any]]
 
@@ -72,28 +72,6 @@ def _spliced(head: Segment, tail: Segment, leave: tuple[int, int], enter: tuple[
     )
 
 
-_UNSEEN_END = 0.5
-"""End evidence of a hair that now ends beside another one."""
-
-
-def _part(hair: Segment, first: int, last: int) -> Segment:
-    """A stretch of a hair; an end that is new is not seen."""
-    share = (last - first) / len(hair.points)
-    begins, stops = first == 0, last == len(hair.points)
-    return dataclasses.replace(
-        hair,
-        points=hair.points[first:last],
-        evidence=hair.evidence[first:last],
-        half_width=hair.half_width[first:last],
-        score=hair.score * share,
-        root_margin=hair.root_margin * share,
-        root_cut=hair.root_cut and begins,
-        tip_cut=hair.tip_cut and stops,
-        root_end=hair.root_end if begins else _UNSEEN_END,
-        tip_end=hair.tip_end if stops else _UNSEEN_END,
-    )
-
-
 def _upright(hair: Segment) -> Segment:
     """Turn a hair whose root is rather at its end."""
     if hair.root_margin >= 0:
@@ -110,13 +88,13 @@ def exchanged(a: Segment, b: Segment, junction: Junction) -> tuple[Segment, Segm
     ba = _spliced(b, a, (j0, j1), (i0, i1))
     # the arm that has no partner any more ends at the far end of the stretch
     if junction.ending == 1:
-        ab = _part(b, j0, len(b.points))
+        ab = stretch_of(b, j0, len(b.points))
     elif junction.ending == 2:
-        ba = _part(b, 0, j1 + 1)
+        ba = stretch_of(b, 0, j1 + 1)
     elif junction.ending == 3:
-        ba = _part(a, i0, len(a.points))
+        ba = stretch_of(a, i0, len(a.points))
     elif junction.ending == 4:
-        ab = _part(a, 0, i1 + 1)
+        ab = stretch_of(a, 0, i1 + 1)
     return _upright(ab), _upright(ba)
 
 

@@ -149,7 +149,7 @@ def _side_by_side(first_px: int, second_px: int) -> bool:
 
 
 @njit(cache=True)
-def _misfit(points: Floats) -> tuple[float, float]:
+def bend_misfit(points: Floats) -> tuple[float, float]:
     """Root mean square distance of points from the parabola through them, and its curvature."""
     n = len(points)
     cx, cy = points[n - 1, 0] - points[0, 0], points[n - 1, 1] - points[0, 1]
@@ -184,7 +184,7 @@ def _log_half(part: Floats) -> float:
 @njit(cache=True)
 def _chain(before: Floats, after: Floats) -> Floats:
     """How badly two arms make one hair: misfit [px], its square, curvature [1/10 px], log width, colour."""
-    misfit, curvature = _misfit(np.vstack((before[:, :2], after[:, :2])))
+    misfit, curvature = bend_misfit(np.vstack((before[:, :2], after[:, :2])))
     misfit = min(misfit, _WORST_MISFIT_PX)
     width = abs(_log_half(before[-_JUNCTION_POINTS:]) - _log_half(after[:_JUNCTION_POINTS]))
     channels = before.shape[1] - 3

@@ -53,20 +53,7 @@ def overlaps(hairs: Sequence[Segment]) -> list[Overlap]:
     """Return where each of the hairs meets the others."""
     if not hairs:
         return []
-    start = np.concatenate([[0], np.cumsum([len(hair.points) for hair in hairs])]).astype(np.int64)
-    points = np.concatenate([hair.points for hair in hairs])
-    steps = np.gradient(points, axis=0)
-    first, last = start[:-1], start[1:] - 1
-    steps[first], steps[last] = points[first + 1] - points[first], points[last] - points[last - 1]
-    steps /= np.maximum(np.hypot(*steps.T), 1e-9)[:, None]
-    half = np.array([np.median(hair.half_width) for hair in hairs])
-    scores = np.array([hair.score for hair in hairs])
-    cut = np.array([[hair.root_cut, hair.tip_cut] for hair in hairs])
-    met = np.zeros((len(hairs), _TIP_WITHIN + 1))
-    low = points.min(axis=0)
-    # points are looked up in cells, of an edge that nothing reaches beyond
-    cell = max(_LEAST_HALF_PX, float(half.max())) + _END_PX
-    _meet((points - low) / cell, cell, steps, start, half, scores, cut, met)
+    start, met, _ = _met(hairs)
     share = met[:, :_ROOT_ON] / np.diff(start)[:, None]
     return [
         Overlap(
@@ -80,6 +67,33 @@ def overlaps(hairs: Sequence[Segment]) -> list[Overlap]:
     ]
 
 
+def alike_places(hairs: Sequence[Segment]) -> list[NDArray[np.bool_]]:
+    """Return for each of the hairs at which of its points it runs in the body of another that runs the same way."""
+    if not hairs:
+        return []
+    start, _, alike = _met(hairs)
+    return np.split(alike, start[1:-1])
+
+
+def _met(hairs: Sequence[Segment]) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
+    """Where the points of each hair begin, what is counted for each (columns above), and which points run alike."""
+    start = np.concatenate([[0], np.cumsum([len(hair.points) for hair in hairs])]).astype(np.int64)
+    points = np.concatenate([hair.points for hair in hairs])
+    steps = np.gradient(points, axis=0)
+    first, last = start[:-1], start[1:] - 1
+    steps[first], steps[last] = points[first + 1] - points[first], points[last] - points[last - 1]
+    steps /= np.maximum(np.hypot(*steps.T), 1e-9)[:, None]
+    half = np.array([np.median(hair.half_width) for hair in hairs])
+    scores = np.array([hair.score for hair in hairs])
+    cut = np.array([[hair.root_cut, hair.tip_cut] for hair in hairs])
+    met, alike = np.zeros((len(hairs), _TIP_WITHIN + 1)), np.zeros(len(points), np.bool_)
+    low = points.min(axis=0)
+    # points are looked up in cells, of an edge that nothing reaches beyond
+    cell = max(_LEAST_HALF_PX, float(half.max())) + _END_PX
+    _meet((points - low) / cell, cell, steps, start, half, scores, cut, met, alike)
+    return start, met, alike
+
+
 @njit(cache=True, nogil=True)
 def _meet(
     points: Floats,
@@ -90,8 +104,12 @@ def _meet(
     scores: Floats,
     cut: NDArray[np.bool_],
     met: Floats,
+    runs_alike: NDArray[np.bool_],
 ) -> None:
-    """Count for each line, in its row of `met` (columns above), where its points [cells] meet other lines."""
+    """Count for each line, in its row of `met` (columns above), where its points [cells] meet other lines.
+
+    `runs_alike` tells of each point whether it lies in the body of one that runs the same way.
+    """
     count = len(points)
     width, height = int(points[:, 0].max()) + 1, int(points[:, 1].max()) + 1
     first, following = np.full(width * height, -1), np.full(count, -1)
@@ -130,6 +148,7 @@ def _meet(
                     j = following[j]
         met[k, _IN_BODY] += in_body
         met[k, _ALIKE] += alike
+        runs_alike[i] = alike
         met[k, _STRONGER] += stronger
         if end >= 0:
             met[k, _ROOT_ON + end] = on

@@ -22,6 +22,8 @@ from densitometry.trace.maps import EvidenceMaps
 
 Floats = NDArray[np.floating[Any]]
 
+_UNSEEN_END = 0.5
+"""End evidence of a hair that was cut: its end is not seen."""
 _SEEN_ROOT = 0.45
 _SEEN_ROOT_PX = 6
 """Root evidence so strong within so much of the border is a root inside the field. Of 91 roots up to 80 µm
@@ -110,6 +112,24 @@ def turned(hair: Segment) -> Segment:
         tip_cut=hair.root_cut,
         root_end=hair.tip_end,
         tip_end=hair.root_end,
+    )
+
+
+def stretch_of(hair: Segment, first: int, last: int) -> Segment:
+    """Return a hair from its point `first` up to `last`; an end that is new is not seen."""
+    share = (last - first) / len(hair.points)
+    begins, stops = first == 0, last == len(hair.points)
+    return dataclasses.replace(
+        hair,
+        points=hair.points[first:last],
+        evidence=hair.evidence[first:last],
+        half_width=hair.half_width[first:last],
+        score=hair.score * share,
+        root_margin=hair.root_margin * share,
+        root_cut=hair.root_cut and begins,
+        tip_cut=hair.tip_cut and stops,
+        root_end=hair.root_end if begins else _UNSEEN_END,
+        tip_end=hair.tip_end if stops else _UNSEEN_END,
     )
 
 

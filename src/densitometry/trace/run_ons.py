@@ -1,0 +1,191 @@
+"""Cut lines that ran on from one hair into another.
+
+Where a hair ends on another, or two lie nearly in line, one line is followed through both: an end hidden by a
+shaft says nothing. What tells is the course, which is no longer one smooth curve, with ends seen near, and
+another line that already holds a part of it.
+All lengths are pixels of the detection grid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
+
+from densitometry.trace.junctions import Line, bend_misfit, line_of
+from densitometry.trace.maps import EvidenceMaps
+from densitometry.trace.overlaps import alike_places
+from densitometry.trace.segments import Segment, SegmentSettings, sample, stretch_of, turned
+
+Floats = NDArray[np.floating[Any]]
+
+RUN_ON_WEIGHTS = (2.27, -0.97, 0.98, -0.72, 0.71, 1.72, 3.27, -1.82, -2.86, 3.41, 5.2, -1.71, 0.32, 0.42, -0.39, -11.78)
+"""Coefficients of `cut_features`, the constant last: what `training/calibrate_run_ons.py` prints."""
+
+_EVERY_PX, _SHORTEST_PX = 2, 6
+"""Cuts are tried at every second point; pieces shorter than this are no hairs."""
+_ARM_PX, _LONG_ARM_PX = 45, 90
+_SOFTENED_PX = 0.1
+_KINK_PX, _NEAR_PX = 8, 4
+_MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
+_ANOTHERS = 0.5
+"""A piece of which more runs along another line was that hair, and goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOnSettings:
+    """When a line is cut in two.
+
+    Attributes:
+        least_odds: log odds from which on it is; infinite to leave all lines alone.
+    """
+
+    least_odds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Places where a line may be cut.
+
+    Attributes:
+        places: (n,) index of the first point of the second piece.
+        features: (n, 15), see `cut_features`.
+    """
+
+    places: NDArray[np.int64]
+    features: Floats
+
+    @property
+    def odds(self) -> Floats:
+        """(n,) log odds that two hairs are right and one is not."""
+        return np.asarray(self.features @ RUN_ON_WEIGHTS[:-1] + RUN_ON_WEIGHTS[-1])
+
+
+def cut_run_ons(
+    hairs: Sequence[Segment],
+    maps: EvidenceMaps,
+    contrast: Floats,
+    prices: SegmentSettings,
+    settings: RunOnSettings,
+) -> list[Segment]:
+    """Cut each line that is likelier two hairs, once, at the likeliest place.
+
+    Args:
+        hairs: traced lines, root first.
+        maps: the evidence that they were followed in.
+        contrast: (h, w, 3) log contrast to the skin.
+        prices: what ends and directions are worth, for the root end of the pieces.
+        settings: when a line is cut.
+
+    Returns:
+        The hairs; in the place of a line that ran on, its pieces, but for one that runs along another line.
+    """
+    if not math.isfinite(settings.least_odds):
+        return list(hairs)
+    planes = np.ascontiguousarray(contrast, np.float32)
+    kept: list[Segment] = []
+    for hair, alike in zip(hairs, alike_places(hairs), strict=True):
+        cuts = cuts_of(hair, alike, maps, planes)
+        best = int(np.argmax(cuts.odds)) if len(cuts.places) else -1
+        if best < 0 or cuts.odds[best] < settings.least_odds:
+            kept.append(hair)
+            continue
+        at = int(cuts.places[best])
+        pieces = stretch_of(hair, 0, at), stretch_of(hair, at, len(hair.points))
+        own = [p for p, part in zip(pieces, (alike[:at], alike[at:]), strict=True) if part.mean() < _ANOTHERS]
+        kept += [_rooted(piece, maps, prices) for piece in own or pieces]
+    return kept
+
+
+def cuts_of(hair: Segment, alike: NDArray[np.bool_], maps: EvidenceMaps, planes: Floats) -> Cuts:
+    """Return where a line may be cut, and what speaks for it there.
+
+    Args:
+        hair: a traced line.
+        alike: (N,) where it runs in the body of another that runs the same way.
+        maps: evidence maps.
+        planes: (h, w, 3) float32 log contrast without gaps.
+    """
+    count = len(hair.points)
+    places = np.arange(_SHORTEST_PX, count - _SHORTEST_PX, _EVERY_PX)
+    return Cuts(places, cut_features(hair, places, alike, maps, line_of(hair, planes)))
+
+
+def cut_features(
+    hair: Segment, places: NDArray[np.int64], alike: NDArray[np.bool_], maps: EvidenceMaps, line: Line
+) -> Floats:
+    """Return what speaks for a cut at places of a line, (n, 15).
+
+    Log misfit of one parabola along 0.7 mm either way, and that misfit; how much better two fit 0.36 mm either
+    way; how sharply it turns; share of what lies before that runs along another line; log length; share of it
+    in the shorter piece; root and tip evidence near, the greater, their product; share of the line that was
+    new; step of darkness; how sure its root end is; least shaft evidence near.
+    """
+    count = len(hair.points)
+    x, y = ((hair.points - 0.5) / 2).T
+    root, tip = (
+        maximum_filter1d(sample(plane, x, y), 2 * _NEAR_PX + 1)[places] for plane in (maps.root, maps.tip)
+    )
+    shaft = minimum_filter1d(sample(maps.shaft, x, y), 2 * _NEAR_PX + 1)[places]
+    ahead, behind = np.minimum(places + _KINK_PX, count - 1), np.maximum(places - _KINK_PX, 0)
+    kink = np.arccos(np.clip(np.sum(line.tangent[behind] * line.tangent[ahead], axis=1), -1.0, 1.0))
+    bends = _bends(np.ascontiguousarray(hair.points, np.float64), places)
+    sums = np.concatenate([[0.0], np.cumsum(line.look[:, 3:].mean(axis=1))])
+    low, high = np.maximum(places - _ARM_PX, 0), np.minimum(places + _ARM_PX, count)
+    step = (sums[places] - sums[low]) / (places - low) - (sums[high] - sums[places]) / (high - places)
+    same = np.full(len(places), 1.0)
+    return np.column_stack(
+        [
+            np.log(bends[:, 0] + _SOFTENED_PX),
+            bends[:, 0],
+            bends[:, 1],
+            kink,
+            np.cumsum(alike)[places - 1] / places,
+            same * math.log(count),
+            np.minimum(places, count - places) / count,
+            root,
+            tip,
+            np.maximum(root, tip),
+            root * tip,
+            same * hair.new_share,
+            np.abs(step),
+            same * min(hair.root_margin, _MOST_MARGIN) / _USUAL_MARGIN,
+            shaft,
+        ]
+    )
+
+
+@njit(cache=True, nogil=True)
+def _bends(points: Floats, places: NDArray[np.int64]) -> Floats:
+    """Misfit [px] of one parabola along long arms at each place, and of one less two along shorter arms."""
+    out = np.empty((len(places), 2))
+    count = len(points)
+    for k in range(len(places)):
+        at = places[k]
+        out[k, 0] = bend_misfit(points[max(0, at - _LONG_ARM_PX) : min(count, at + _LONG_ARM_PX)])[0]
+        before, after = points[max(0, at - _ARM_PX) : at], points[at : min(count, at + _ARM_PX)]
+        one = bend_misfit(points[max(0, at - _ARM_PX) : min(count, at + _ARM_PX)])[0]
+        squares = bend_misfit(before)[0] ** 2 * len(before) + bend_misfit(after)[0] ** 2 * len(after)
+        out[k, 1] = one - math.sqrt(squares / (len(before) + len(after)))
+    return out
+
+
+def _rooted(piece: Segment, maps: EvidenceMaps, prices: SegmentSettings) -> Segment:
+    """Return a piece with its own root end first: where the maps see its ends and which way they see it run."""
+    x, y = ((piece.points - 0.5) / 2).T
+    steps = np.gradient(piece.points, axis=0)
+    steps /= np.maximum(np.hypot(*steps.T), 1e-9)[:, None]
+    along = steps[:, 0] * sample(maps.direction[0], x, y) + steps[:, 1] * sample(maps.direction[1], x, y)
+    ends = sample(maps.root, x[[0, -1]], y[[0, -1]]) - sample(maps.tip, x[[0, -1]], y[[0, -1]])
+    ends *= np.array([not piece.root_cut, piece.tip_cut - 1])
+    margin = 2 * prices.direction_gain * float(np.clip(along, -1, 1) @ piece.evidence)
+    margin += prices.end_gain * float(ends.sum())
+    piece = dataclasses.replace(piece, root_margin=abs(margin))
+    return piece if margin >= 0 else turned(piece)
