@@ -13,6 +13,7 @@ from densitometry.analysis import trace_options
 from densitometry.settings import TraceSettings
 from densitometry.simulate import Phantom, SceneSettings, grow_scene, preset, render_scene
 from densitometry.trace.grid import GridPicture, to_grid
+from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.segments import Segment
 from densitometry.trace.tracer import find_evidence, find_segments
 from densitometry.units import PixelSize
@@ -31,12 +32,14 @@ class Traced:
         phantom: with its truth.
         um_per_px: its scale.
         picture: on the detection grid.
+        maps: what the detector says of it.
         hairs: traced, in pixels of the grid.
     """
 
     phantom: Phantom
     um_per_px: float
     picture: GridPicture
+    maps: EvidenceMaps
     hairs: list[Segment]
 
     def native(self, points: Floats) -> Floats:
@@ -60,6 +63,5 @@ def traced_scene(
     phantom = render_scene(grow_scene(scene, rng), um_per_px, rng)
     options = trace_options(settings, PixelSize(um_per_px, "simulated"))
     picture = to_grid(phantom.rgb, np.ones(phantom.rgb.shape[:2], np.bool_), options.grid_px)
-    return Traced(
-        phantom, um_per_px, picture, find_segments(find_evidence(picture, options), picture, options)
-    )
+    maps = find_evidence(picture, options)
+    return Traced(phantom, um_per_px, picture, maps, find_segments(maps, picture, options))

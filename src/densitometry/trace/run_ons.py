@@ -26,7 +26,7 @@ from densitometry.trace.segments import Segment, SegmentSettings, sample, stretc
 
 Floats = NDArray[np.floating[Any]]
 
-RUN_ON_WEIGHTS = (2.27, -0.97, 0.98, -0.72, 0.71, 1.72, 3.27, -1.82, -2.86, 3.41, 5.2, -1.71, 0.32, 0.42, -0.39, -11.78)
+RUN_ON_WEIGHTS = (1.41, -0.61, 0.94, -1.00, -0.16, 1.49, 3.31, -0.11, -0.68, 1.77, 0.97, -1.77, 0.39, 0.33, 0.16, -10.79)
 """Coefficients of `cut_features`, the constant last: what `training/calibrate_run_ons.py` prints."""
 
 _EVERY_PX, _SHORTEST_PX = 2, 6
