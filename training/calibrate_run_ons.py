@@ -1,10 +1,10 @@
 """Which lines ran on from one hair into another: fit the odds of `densitometry.trace.run_ons` on phantoms.
 
-    python training/calibrate_run_ons.py --count 240 [--seed 87]
+    python training/calibrate_run_ons.py --count 480 [--seed 87]
 
-Lines are traced without any cut. The truth says of every place of every line whether its two pieces would meet
-more hairs than the line does, beside those that other lines meet. Prints the weights fitted on all places of
-every other picture, and what the likeliest cuts of the lines of the rest would win and lose.
+Lines are traced without any cut. The truth says of every place of every line whether its two pieces would
+meet more hairs than the line does, beside those that other lines meet. Prints the weights fitted on all
+places of every other picture, and what the likeliest cuts of the lines of the rest would win and lose.
 """
 
 from __future__ import annotations
@@ -120,12 +120,9 @@ def picture(task: tuple[int, int]) -> list[tuple[Cuts, Ints]]:
     """Trace one phantom: for each line the places it may be cut at, and what is won there."""
     seed, number = task
     settings = TraceSettings(cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER)
-    traced = traced_preset(
-        KINDS[number // 2 % len(KINDS)], np.random.default_rng((seed, number)), settings
-    )
-    planes = np.ascontiguousarray(traced.picture.contrast, np.float32)
+    traced = traced_preset(KINDS[number // 2 % len(KINDS)], np.random.default_rng((seed, number)), settings)
     cuts = [
-        cuts_of(hair, alike, traced.maps, planes)
+        cuts_of(hair, alike, traced.maps, traced.picture.contrast)
         for hair, alike in zip(traced.hairs, alike_places(traced.hairs), strict=True)
     ]
     return [(cut, won) for cut, won in zip(cuts, winnings(traced, cuts), strict=True) if len(won)]
@@ -152,7 +149,7 @@ def fit(features: Floats, won: Ints) -> Floats:
 def main() -> None:
     """Fit on every other picture, test on the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=240)
+    parser.add_argument("--count", type=int, default=480)
     parser.add_argument("--seed", type=int, default=87)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()

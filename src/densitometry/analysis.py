@@ -25,8 +25,8 @@ from densitometry.settings import TraceSettings
 from densitometry.trace.curves import FollowSettings
 from densitometry.trace.exchange import ExchangeSettings
 from densitometry.trace.joins import JoinSettings
-from densitometry.trace.segments import SegmentSettings
 from densitometry.trace.run_ons import RunOnSettings
+from densitometry.trace.segments import SegmentSettings
 from densitometry.trace.siblings import SiblingSettings
 from densitometry.trace.tracer import TraceOptions, trace_hairs
 from densitometry.trace.width import WidthSettings

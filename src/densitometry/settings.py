@@ -124,7 +124,7 @@ class TraceSettings:
         0.4, "log odds from which on two hairs that ran beside each other exchange tails", low=-5, high=50
     )
     cut_odds: float = key(
-        0.0, "log odds from which on a line that ran on from one hair into another is cut", low=-5, high=50
+        -0.5, "log odds from which on a line that ran on from one hair into another is cut", low=-5, high=50
     )
     least_presence: float = key(
         0.3, "lines less likely to be hairs of their own than this are dropped [0-1]", low=0, high=1

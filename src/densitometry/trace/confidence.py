@@ -23,6 +23,8 @@ PRESENCE_WEIGHTS = (0.028, 6.311, -1.512, -0.543, 1.320, 0.663, -6.737, -0.735, 
 """Coefficients of `presence_features`, the constant last."""
 ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
+_LEAST_OF_PIECES = 0.5
+"""A piece that was cut off another hair has to be likelier a hair of its own than not."""
 _MOST_SCORE = 60.0
 _BESIDE_PX = 16.0
 """Lines farther apart share no body."""
@@ -91,7 +93,11 @@ def drop_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
 
 def _worst_of_each_place(hairs: Sequence[Segment], chances: Sequence[float], least: float) -> set[int]:
     """Return the doubtful lines beside which none is more so."""
-    doubtful = sorted((chance, k) for k, chance in enumerate(chances) if chance < least)
+    doubtful = sorted(
+        (chance, k)
+        for k, (chance, hair) in enumerate(zip(chances, hairs, strict=True))
+        if chance < (max(least, _LEAST_OF_PIECES) if hair.piece else least)
+    )
     worst: dict[int, tuple[Floats, Floats]] = {}
     for _, k in doubtful:
         low, high = hairs[k].points.min(axis=0) - _BESIDE_PX, hairs[k].points.max(axis=0) + _BESIDE_PX

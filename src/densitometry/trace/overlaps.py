@@ -68,7 +68,7 @@ def overlaps(hairs: Sequence[Segment]) -> list[Overlap]:
 
 
 def alike_places(hairs: Sequence[Segment]) -> list[NDArray[np.bool_]]:
-    """Return for each of the hairs at which of its points it runs in the body of another that runs the same way."""
+    """Return for each of the hairs (N,) where it runs in the body of another that runs the same way."""
     if not hairs:
         return []
     start, _, alike = _met(hairs)
@@ -76,7 +76,7 @@ def alike_places(hairs: Sequence[Segment]) -> list[NDArray[np.bool_]]:
 
 
 def _met(hairs: Sequence[Segment]) -> tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]:
-    """Where the points of each hair begin, what is counted for each (columns above), and which points run alike."""
+    """Where each hair begins, what is counted for it (columns above), and which points run alike."""
     start = np.concatenate([[0], np.cumsum([len(hair.points) for hair in hairs])]).astype(np.int64)
     points = np.concatenate([hair.points for hair in hairs])
     steps = np.gradient(points, axis=0)

@@ -19,21 +19,27 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
-from densitometry.trace.junctions import Line, bend_misfit, line_of
+from densitometry.trace.junctions import bend_misfit
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.overlaps import alike_places
 from densitometry.trace.segments import Segment, SegmentSettings, sample, stretch_of, turned
+from densitometry.trace.tone import tone_along
 
 Floats = NDArray[np.floating[Any]]
 
-RUN_ON_WEIGHTS = (1.41, -0.61, 0.94, -1.00, -0.16, 1.49, 3.31, -0.11, -0.68, 1.77, 0.97, -1.77, 0.39, 0.33, 0.16, -10.79)
+RUN_ON_WEIGHTS = (
+    *(1.41, -0.60, 0.96, -1.01, -0.16, 1.49, 3.31, -0.03, -0.63, 1.68, 0.84, -1.77, 0.41, 0.33, 0.18),
+    -10.83,
+)
 """Coefficients of `cut_features`, the constant last: what `training/calibrate_run_ons.py` prints."""
 
-_EVERY_PX, _SHORTEST_PX = 2, 6
-"""Cuts are tried at every second point; pieces shorter than this are no hairs."""
+_EVERY_PX, _SHORTEST_PX = 4, 6
+"""Cuts are tried at every fourth point; pieces shorter than this are no hairs."""
+_THINNED = 2
+"""Bends are fitted to every second point."""
 _ARM_PX, _LONG_ARM_PX = 45, 90
 _SOFTENED_PX = 0.1
-_KINK_PX, _NEAR_PX = 8, 4
+_KINK_PX, _TANGENT_PX, _NEAR_PX = 8, 3, 4
 _MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
 _ANOTHERS = 0.5
 """A piece of which more runs along another line was that hair, and goes."""
@@ -47,7 +53,7 @@ class RunOnSettings:
         least_odds: log odds from which on it is; infinite to leave all lines alone.
     """
 
-    least_odds: float = 0.0
+    least_odds: float = -0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,44 +95,48 @@ def cut_run_ons(
     """
     if not math.isfinite(settings.least_odds):
         return list(hairs)
-    planes = np.ascontiguousarray(contrast, np.float32)
     kept: list[Segment] = []
     for hair, alike in zip(hairs, alike_places(hairs), strict=True):
-        cuts = cuts_of(hair, alike, maps, planes)
+        cuts = cuts_of(hair, alike, maps, contrast)
         best = int(np.argmax(cuts.odds)) if len(cuts.places) else -1
         if best < 0 or cuts.odds[best] < settings.least_odds:
             kept.append(hair)
-            continue
-        at = int(cuts.places[best])
-        pieces = stretch_of(hair, 0, at), stretch_of(hair, at, len(hair.points))
-        own = [p for p, part in zip(pieces, (alike[:at], alike[at:]), strict=True) if part.mean() < _ANOTHERS]
-        kept += [_rooted(piece, maps, prices) for piece in own or pieces]
+        else:
+            pieces = _pieces(hair, alike, int(cuts.places[best]))
+            kept += [_rooted(piece, maps, prices) for piece in pieces]
     return kept
 
 
-def cuts_of(hair: Segment, alike: NDArray[np.bool_], maps: EvidenceMaps, planes: Floats) -> Cuts:
+def _pieces(hair: Segment, alike: NDArray[np.bool_], at: int) -> list[Segment]:
+    """Both pieces of a line, but for one that runs along another line."""
+    pieces = [stretch_of(hair, 0, at), stretch_of(hair, at, len(hair.points))]
+    shares = float(alike[:at].mean()), float(alike[at:].mean())
+    return [p for p, share in zip(pieces, shares, strict=True) if share < _ANOTHERS] or pieces
+
+
+def cuts_of(hair: Segment, alike: NDArray[np.bool_], maps: EvidenceMaps, contrast: Floats) -> Cuts:
     """Return where a line may be cut, and what speaks for it there.
 
     Args:
         hair: a traced line.
         alike: (N,) where it runs in the body of another that runs the same way.
         maps: evidence maps.
-        planes: (h, w, 3) float32 log contrast without gaps.
+        contrast: (h, w, 3) log contrast to the skin.
     """
     count = len(hair.points)
     places = np.arange(_SHORTEST_PX, count - _SHORTEST_PX, _EVERY_PX)
-    return Cuts(places, cut_features(hair, places, alike, maps, line_of(hair, planes)))
+    return Cuts(places, cut_features(hair, places, alike, maps, contrast))
 
 
 def cut_features(
-    hair: Segment, places: NDArray[np.int64], alike: NDArray[np.bool_], maps: EvidenceMaps, line: Line
+    hair: Segment, places: NDArray[np.int64], alike: NDArray[np.bool_], maps: EvidenceMaps, contrast: Floats
 ) -> Floats:
     """Return what speaks for a cut at places of a line, (n, 15).
 
-    Log misfit of one parabola along 0.7 mm either way, and that misfit; how much better two fit 0.36 mm either
-    way; how sharply it turns; share of what lies before that runs along another line; log length; share of it
-    in the shorter piece; root and tip evidence near, the greater, their product; share of the line that was
-    new; step of darkness; how sure its root end is; least shaft evidence near.
+    Log misfit of one parabola along 0.7 mm either way, and that misfit; how much better two fit 0.36 mm
+    either way; how sharply it turns; share of what lies before that runs along another line; log length;
+    share of it in the shorter piece; root and tip evidence near, the greater, their product; share of the
+    line that was new; step of darkness; how sure its root end is; least shaft evidence near.
     """
     count = len(hair.points)
     x, y = ((hair.points - 0.5) / 2).T
@@ -134,10 +144,11 @@ def cut_features(
         maximum_filter1d(sample(plane, x, y), 2 * _NEAR_PX + 1)[places] for plane in (maps.root, maps.tip)
     )
     shaft = minimum_filter1d(sample(maps.shaft, x, y), 2 * _NEAR_PX + 1)[places]
-    ahead, behind = np.minimum(places + _KINK_PX, count - 1), np.maximum(places - _KINK_PX, 0)
-    kink = np.arccos(np.clip(np.sum(line.tangent[behind] * line.tangent[ahead], axis=1), -1.0, 1.0))
-    bends = _bends(np.ascontiguousarray(hair.points, np.float64), places)
-    sums = np.concatenate([[0.0], np.cumsum(line.look[:, 3:].mean(axis=1))])
+    ahead = _tangents(hair.points, np.minimum(places + _KINK_PX, count - 1))
+    behind = _tangents(hair.points, np.maximum(places - _KINK_PX, 0))
+    kink = np.arccos(np.clip(np.sum(ahead * behind, axis=1), -1.0, 1.0))
+    bends = _bends(np.ascontiguousarray(hair.points[::_THINNED], np.float64), places // _THINNED)
+    sums = np.concatenate([[0.0], np.cumsum(tone_along(hair.points, contrast))])
     low, high = np.maximum(places - _ARM_PX, 0), np.minimum(places + _ARM_PX, count)
     step = (sums[places] - sums[low]) / (places - low) - (sums[high] - sums[places]) / (high - places)
     same = np.full(len(places), 1.0)
@@ -162,23 +173,32 @@ def cut_features(
     )
 
 
+def _tangents(points: Floats, places: NDArray[np.int64]) -> Floats:
+    """Unit directions (n, 2) at places of a line."""
+    steps = (
+        points[np.minimum(places + _TANGENT_PX, len(points) - 1)]
+        - points[np.maximum(places - _TANGENT_PX, 0)]
+    )
+    return np.asarray(steps / np.maximum(np.hypot(*steps.T), 1e-9)[:, None])
+
+
 @njit(cache=True, nogil=True)
 def _bends(points: Floats, places: NDArray[np.int64]) -> Floats:
     """Misfit [px] of one parabola along long arms at each place, and of one less two along shorter arms."""
     out = np.empty((len(places), 2))
-    count = len(points)
+    short, long, count = _ARM_PX // _THINNED, _LONG_ARM_PX // _THINNED, len(points)
     for k in range(len(places)):
         at = places[k]
-        out[k, 0] = bend_misfit(points[max(0, at - _LONG_ARM_PX) : min(count, at + _LONG_ARM_PX)])[0]
-        before, after = points[max(0, at - _ARM_PX) : at], points[at : min(count, at + _ARM_PX)]
-        one = bend_misfit(points[max(0, at - _ARM_PX) : min(count, at + _ARM_PX)])[0]
+        out[k, 0] = bend_misfit(points[max(0, at - long) : min(count, at + long)])[0]
+        before, after = points[max(0, at - short) : at], points[at : min(count, at + short)]
+        one = bend_misfit(points[max(0, at - short) : min(count, at + short)])[0]
         squares = bend_misfit(before)[0] ** 2 * len(before) + bend_misfit(after)[0] ** 2 * len(after)
         out[k, 1] = one - math.sqrt(squares / (len(before) + len(after)))
     return out
 
 
 def _rooted(piece: Segment, maps: EvidenceMaps, prices: SegmentSettings) -> Segment:
-    """Return a piece with its own root end first: where the maps see its ends and which way they see it run."""
+    """Return a piece, root first, by what the maps say of its ends and of the way it runs."""
     x, y = ((piece.points - 0.5) / 2).T
     steps = np.gradient(piece.points, axis=0)
     steps /= np.maximum(np.hypot(*steps.T), 1e-9)[:, None]
@@ -187,5 +207,5 @@ def _rooted(piece: Segment, maps: EvidenceMaps, prices: SegmentSettings) -> Segm
     ends *= np.array([not piece.root_cut, piece.tip_cut - 1])
     margin = 2 * prices.direction_gain * float(np.clip(along, -1, 1) @ piece.evidence)
     margin += prices.end_gain * float(ends.sum())
-    piece = dataclasses.replace(piece, root_margin=abs(margin))
+    piece = dataclasses.replace(piece, root_margin=abs(margin), piece=True)
     return piece if margin >= 0 else turned(piece)

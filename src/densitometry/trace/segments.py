@@ -83,7 +83,8 @@ class Segment:
         new_share: share of its points where no stronger curve ran.
         shaft: mean share of shaft under the line.
         chance: that it is a hair of its own, once judged.
-        told_apart: whether it is one of two that a single line became.
+        told_apart: whether it is one of two shafts in one body that a single line became.
+        piece: whether it was cut off a line that ran on.
     """
 
     points: Floats
@@ -99,6 +100,7 @@ class Segment:
     shaft: float
     chance: float = 1.0
     told_apart: bool = False
+    piece: bool = False
 
 
 def turned(hair: Segment) -> Segment:
