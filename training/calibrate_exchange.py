@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from phantoms import NEVER, traced_preset
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
+from scipy.special import expit
 
 from densitometry.settings import TraceSettings
 from densitometry.simulate import Phantom
@@ -79,7 +80,7 @@ def right_pairing(truth: Truth, a: Segment, b: Segment, junction: Junction) -> b
 def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     """Trace one phantom of a kind and judge its junctions."""
     traced = traced_preset(
-        kind, rng, TraceSettings(exchange_odds=NEVER, least_presence=0.0, sibling_odds=NEVER)
+        kind, rng, TraceSettings(exchange_odds=NEVER, cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER)
     )
     truth = Truth(traced.phantom, np.array(traced.picture.factor))
     judged = []
@@ -90,16 +91,28 @@ def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     return judged
 
 
-def fit(features: Floats, right: Floats, *, constant: bool) -> Floats:
-    """Weights of a logistic regression, the constant last; without one, turning back is as unlikely."""
-    spread = features.std(axis=0) + 1e-9
+def fit(features: Floats, right: Floats, *, constant: bool, worth: Floats | None = None) -> Floats:
+    """Weights of a logistic regression, the constant last; without one, turning back is as unlikely.
 
-    def loss(weights: Floats) -> float:
-        odds = features / spread @ weights[:-1] + (weights[-1] if constant else 0.0)
-        return float(np.mean(np.logaddexp(0.0, odds) - right * odds) + RIDGE * np.sum(weights[:-1] ** 2))
+    Args:
+        features: (n, k).
+        right: (n,) of 0 and 1.
+        constant: whether there is one.
+        worth: (n,) how much each counts; None for alike.
+    """
+    middle, spread = features.mean(axis=0) * constant, features.std(axis=0) + 1e-9
+    design = np.column_stack([(features - middle) / spread, np.full(len(right), float(constant))])
+    weight = np.ones(len(right)) if worth is None else worth
+    penalty = np.append(np.full(features.shape[1], RIDGE), 0.0)
 
-    found = minimize(loss, np.zeros(features.shape[1] + 1)).x
-    return np.append(found[:-1] / spread, found[-1] if constant else 0.0)
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        odds = design @ weights
+        value = float(np.mean(weight * (np.logaddexp(0.0, odds) - right * odds)) + penalty @ weights**2)
+        return value, (weight * (expit(odds) - right)) @ design / len(right) + 2 * penalty * weights
+
+    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
+    weights = found[:-1] / spread
+    return np.append(weights, found[-1] - weights @ middle)
 
 
 def main() -> None:

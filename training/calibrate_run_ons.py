@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from calibrate_exchange import fit
 from numpy.typing import NDArray
 from phantoms import NEVER, Traced, traced_preset
-from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
 from densitometry.settings import TraceSettings
@@ -44,7 +44,6 @@ Ints = NDArray[np.int64]
 KINDS = ("ordinary", "dense", "thinning", "blond", "grey", "dark_skin", "ordinary", "clipped")
 WON, NOTHING, LOST = 1.1, 0.9, 2.9
 """What a cut moves hair F1 by, where it is near 0.9: a hair met, a line too many, a hair lost."""
-RIDGE = 1e-3
 ODDS = (-0.5, 0.0, 0.5, 1.0)
 
 
@@ -128,24 +127,6 @@ def picture(task: tuple[int, int]) -> list[tuple[Cuts, Ints]]:
     return [(cut, won) for cut, won in zip(cuts, winnings(traced, cuts), strict=True) if len(won)]
 
 
-def fit(features: Floats, won: Ints) -> Floats:
-    """Weights of a logistic regression, the constant last; places count by what a cut there moves."""
-    worth = np.where(won > 0, WON, np.where(won < 0, LOST, NOTHING))
-    middle, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
-    design = np.column_stack([(features - middle) / spread, np.ones(len(won))])
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        odds = design @ weights
-        off = worth * (1 / (1 + np.exp(-np.clip(odds, -30, 30))) - (won > 0))
-        value = float(np.mean(worth * (np.logaddexp(0.0, odds) - (won > 0) * odds)))
-        ridge = np.append(weights[:-1], 0.0)
-        return value + RIDGE * float(ridge @ ridge), off @ design / len(won) + 2 * RIDGE * ridge
-
-    found = np.asarray(minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x)
-    weights = found[:-1] / spread
-    return np.append(weights, found[-1] - weights @ middle)
-
-
 def main() -> None:
     """Fit on every other picture, test on the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -156,7 +137,10 @@ def main() -> None:
     with ProcessPoolExecutor(args.jobs) as pool:
         rows = list(pool.map(picture, [(args.seed, number) for number in range(args.count)]))
     fitted, rest = ([line for row in half for line in row] for half in (rows[::2], rows[1::2]))
-    weights = fit(np.vstack([cut.features for cut, _ in fitted]), np.concatenate([won for _, won in fitted]))
+    won = np.concatenate([won for _, won in fitted])
+    worth = np.where(won > 0, WON, np.where(won < 0, LOST, NOTHING))
+    features = np.vstack([cut.features for cut, _ in fitted])
+    weights = fit(features, (won > 0).astype(float), constant=True, worth=worth)
     print("cuts:", ", ".join(f"{w:.2f}" for w in weights))
     possible = sum(bool((won > 0).any()) for _, won in rest)
     for name, odds in (

@@ -25,7 +25,6 @@ from densitometry.settings import TraceSettings
 from densitometry.trace.curves import FollowSettings
 from densitometry.trace.exchange import ExchangeSettings
 from densitometry.trace.joins import JoinSettings
-from densitometry.trace.run_ons import RunOnSettings
 from densitometry.trace.segments import SegmentSettings
 from densitometry.trace.siblings import SiblingSettings
 from densitometry.trace.tracer import TraceOptions, trace_hairs
@@ -151,6 +150,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         readings=settings.readings,
         read_often_px=settings.read_often_cm2 * UM2_PER_CM2 / grid_um**2,
         grid_px=pixel_size.to_px(grid_um),
+        cut_odds=settings.cut_odds,
         least_presence=settings.least_presence,
         follow=FollowSettings(
             seed_evidence=settings.seed_evidence,
@@ -168,7 +168,6 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         ),
         join=JoinSettings(max_gap_px=settings.max_join_um / grid_um),
         exchange=ExchangeSettings(least_odds=settings.exchange_odds),
-        run_on=RunOnSettings(least_odds=settings.cut_odds),
         sibling=SiblingSettings(least_odds=settings.sibling_odds),
         width=WidthSettings(
             station_px=pixel_size.to_px(settings.station_um),

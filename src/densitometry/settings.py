@@ -127,7 +127,10 @@ class TraceSettings:
         -0.5, "log odds from which on a line that ran on from one hair into another is cut", low=-5, high=50
     )
     least_presence: float = key(
-        0.3, "lines less likely to be hairs of their own than this are dropped [0-1]", low=0, high=1
+        0.3,
+        "lines less likely to be hairs of their own are dropped, cut pieces below 0.5; 0 keeps all [0-1]",
+        low=0,
+        high=1,
     )
     sibling_odds: float = key(
         -0.6, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50

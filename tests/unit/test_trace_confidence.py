@@ -107,3 +107,16 @@ def test_a_far_line_changes_no_chance() -> None:
 
 def test_no_lines_are_no_hairs() -> None:
     assert drop_doubtful([], 0.3) == []
+
+
+def test_pieces_have_to_be_likelier_hairs_than_not_unless_all_are_kept() -> None:
+    faint = weak(line((10, 10), (60, 10)))
+    lines = [
+        dataclasses.replace(faint, evidence=np.full(len(faint.points), evidence))
+        for evidence in np.linspace(0.0, 1.0, 101)
+    ]
+    doubted = next(found for found in lines if 0.35 < drop_doubtful([found], 0.0)[0].chance < 0.45)
+    piece = dataclasses.replace(doubted, piece=True)
+    assert len(drop_doubtful([doubted], 0.3)) == 1
+    assert drop_doubtful([piece], 0.3) == []
+    assert len(drop_doubtful([piece], 0.0)) == 1

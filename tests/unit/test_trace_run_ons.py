@@ -10,15 +10,16 @@ import pytest
 from numpy.typing import NDArray
 from tests.drawn_shafts import hair
 
+from densitometry.settings import TraceSettings
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps
-from densitometry.trace.run_ons import RUN_ON_WEIGHTS, RunOnSettings, cut_run_ons, cuts_of
+from densitometry.trace.run_ons import RUN_ON_WEIGHTS, cut_run_ons, cuts_of
 from densitometry.trace.segments import Segment, SegmentSettings
 
 Floats = NDArray[np.floating[Any]]
 SIDE = 320
 SKIN = np.zeros((SIDE, SIDE, 3), np.float32)
 BEND = 30.0
-PRICES, SETTINGS = SegmentSettings(), RunOnSettings()
+PRICES, LEAST_ODDS = SegmentSettings(), TraceSettings().cut_odds
 
 
 def blank_maps(ends: tuple[tuple[float, float], ...] = ()) -> EvidenceMaps:
@@ -47,8 +48,8 @@ def run_on() -> Segment:
     return hair(np.vstack([straight(30, 120, 0, 120), straight(150, 120, BEND, 120)]), new_share=0.5)
 
 
-def cut(hairs: list[Segment], maps: EvidenceMaps, settings: RunOnSettings = SETTINGS) -> list[Segment]:
-    return cut_run_ons(hairs, maps, SKIN, PRICES, settings)
+def cut(hairs: list[Segment], maps: EvidenceMaps, least_odds: float = LEAST_ODDS) -> list[Segment]:
+    return cut_run_ons(hairs, maps, SKIN, PRICES, least_odds)
 
 
 def test_two_hairs_end_to_end_are_cut_where_they_meet() -> None:
@@ -87,7 +88,7 @@ def test_pieces_run_from_root_to_tip_as_the_maps_say() -> None:
 
 def test_infinite_odds_leave_all_lines_alone() -> None:
     lines = [run_on()]
-    assert cut(lines, blank_maps(((150, 120),)), RunOnSettings(math.inf)) == lines
+    assert cut(lines, blank_maps(((150, 120),)), math.inf) == lines
 
 
 def test_a_line_too_short_to_cut_and_none_at_all() -> None:

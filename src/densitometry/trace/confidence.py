@@ -78,7 +78,8 @@ def drop_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
 
     Args:
         hairs: traced lines.
-        least: lines of a smaller chance are dropped, in [0, 1].
+        least: lines of a smaller chance are dropped, in [0, 1], pieces that were cut off others also below
+            0.5; 0 keeps all.
     """
     kept, own = list(hairs), [_own_features(hair) for hair in hairs]
     while True:
@@ -93,10 +94,11 @@ def drop_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
 
 def _worst_of_each_place(hairs: Sequence[Segment], chances: Sequence[float], least: float) -> set[int]:
     """Return the doubtful lines beside which none is more so."""
+    of_pieces = max(least, _LEAST_OF_PIECES) if least > 0 else 0.0
     doubtful = sorted(
         (chance, k)
         for k, (chance, hair) in enumerate(zip(chances, hairs, strict=True))
-        if chance < (max(least, _LEAST_OF_PIECES) if hair.piece else least)
+        if chance < (of_pieces if hair.piece else least)
     )
     worst: dict[int, tuple[Floats, Floats]] = {}
     for _, k in doubtful:

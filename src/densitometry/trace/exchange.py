@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.trace.junctions import Junction, junctions_between, line_of, near_pairs
-from densitometry.trace.segments import Segment, stretch_of, turned
+from densitometry.trace.segments import Segment, stretch_of, turned, upright
 
 Floats = NDArray[np.floating[Any]]
 
@@ -72,13 +72,6 @@ def _spliced(head: Segment, tail: Segment, leave: tuple[int, int], enter: tuple[
     )
 
 
-def _upright(hair: Segment) -> Segment:
-    """Turn a hair whose root is rather at its end."""
-    if hair.root_margin >= 0:
-        return hair
-    return turned(dataclasses.replace(hair, root_margin=-hair.root_margin))
-
-
 def exchanged(a: Segment, b: Segment, junction: Junction) -> tuple[Segment, Segment]:
     """Return the two hairs with the tails exchanged at a junction of theirs."""
     if not junction.same_way:
@@ -95,7 +88,7 @@ def exchanged(a: Segment, b: Segment, junction: Junction) -> tuple[Segment, Segm
         ba = stretch_of(a, i0, len(a.points))
     elif junction.ending == 4:
         ab = stretch_of(a, 0, i1 + 1)
-    return _upright(ab), _upright(ba)
+    return upright(ab), upright(ba)
 
 
 def exchange_tails(segments: list[Segment], contrast: Floats, settings: ExchangeSettings) -> list[Segment]:

@@ -22,7 +22,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from densitometry.trace.junctions import bend_misfit
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.overlaps import alike_places
-from densitometry.trace.segments import Segment, SegmentSettings, sample, stretch_of, turned
+from densitometry.trace.segments import Segment, SegmentSettings, sample, stretch_of, upright
 from densitometry.trace.tone import tone_along
 
 Floats = NDArray[np.floating[Any]]
@@ -43,17 +43,6 @@ _KINK_PX, _TANGENT_PX, _NEAR_PX = 8, 3, 4
 _MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
 _ANOTHERS = 0.5
 """A piece of which more runs along another line was that hair, and goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOnSettings:
-    """When a line is cut in two.
-
-    Attributes:
-        least_odds: log odds from which on it is; infinite to leave all lines alone.
-    """
-
-    least_odds: float = -0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +68,7 @@ def cut_run_ons(
     maps: EvidenceMaps,
     contrast: Floats,
     prices: SegmentSettings,
-    settings: RunOnSettings,
+    least_odds: float,
 ) -> list[Segment]:
     """Cut each line that is likelier two hairs, once, at the likeliest place.
 
@@ -88,21 +77,21 @@ def cut_run_ons(
         maps: the evidence that they were followed in.
         contrast: (h, w, 3) log contrast to the skin.
         prices: what ends and directions are worth, for the root end of the pieces.
-        settings: when a line is cut.
+        least_odds: log odds from which on a line is cut; infinite to leave all lines alone.
 
     Returns:
         The hairs; in the place of a line that ran on, its pieces, but for one that runs along another line.
     """
-    if not math.isfinite(settings.least_odds):
+    if not math.isfinite(least_odds):
         return list(hairs)
     kept: list[Segment] = []
     for hair, alike in zip(hairs, alike_places(hairs), strict=True):
         cuts = cuts_of(hair, alike, maps, contrast)
-        best = int(np.argmax(cuts.odds)) if len(cuts.places) else -1
-        if best < 0 or cuts.odds[best] < settings.least_odds:
+        odds = cuts.odds
+        if odds.max(initial=-math.inf) < least_odds:
             kept.append(hair)
         else:
-            pieces = _pieces(hair, alike, int(cuts.places[best]))
+            pieces = _pieces(hair, alike, int(cuts.places[np.argmax(odds)]))
             kept += [_rooted(piece, maps, prices) for piece in pieces]
     return kept
 
@@ -207,5 +196,4 @@ def _rooted(piece: Segment, maps: EvidenceMaps, prices: SegmentSettings) -> Segm
     ends *= np.array([not piece.root_cut, piece.tip_cut - 1])
     margin = 2 * prices.direction_gain * float(np.clip(along, -1, 1) @ piece.evidence)
     margin += prices.end_gain * float(ends.sum())
-    piece = dataclasses.replace(piece, root_margin=abs(margin), piece=True)
-    return piece if margin >= 0 else turned(piece)
+    return upright(dataclasses.replace(piece, root_margin=margin, piece=True))

@@ -117,6 +117,13 @@ def turned(hair: Segment) -> Segment:
     )
 
 
+def upright(hair: Segment) -> Segment:
+    """Return a hair root first: turned where its `root_margin` is negative."""
+    if hair.root_margin >= 0:
+        return hair
+    return turned(dataclasses.replace(hair, root_margin=-hair.root_margin))
+
+
 def stretch_of(hair: Segment, first: int, last: int) -> Segment:
     """Return a hair from its point `first` up to `last`; an end that is new is not seen."""
     share = (last - first) / len(hair.points)

@@ -22,7 +22,7 @@ from densitometry.trace.light import srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.network import FEWEST_READINGS, network_maps
 from densitometry.trace.rims import drop_bridged, drop_rims
-from densitometry.trace.run_ons import RunOnSettings, cut_run_ons
+from densitometry.trace.run_ons import cut_run_ons
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
 from densitometry.trace.shadows import leave_shadows
 from densitometry.trace.siblings import SiblingSettings, split_siblings
@@ -40,8 +40,9 @@ class TraceOptions:
         readings: of the network, whose mean is traced (`trace.network.READINGS`).
         read_often_px: pixels of the detection grid beyond which a picture is read twice only.
         grid_px: native pixels per pixel of the detection grid.
+        cut_odds: log odds from which on a line that ran on from one hair into another is cut.
         least_presence: lines less likely to be hairs are dropped.
-        follow, segment, join, exchange, run_on, sibling: settings on the detection grid.
+        follow, segment, join, exchange, sibling: settings on the detection grid.
         width: settings in native pixels.
     """
 
@@ -49,12 +50,12 @@ class TraceOptions:
     readings: int
     read_often_px: float
     grid_px: float
+    cut_odds: float
     least_presence: float
     follow: FollowSettings
     segment: SegmentSettings
     join: JoinSettings
     exchange: ExchangeSettings
-    run_on: RunOnSettings
     sibling: SiblingSettings
     width: WidthSettings
 
@@ -74,7 +75,7 @@ def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOption
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
     hairs = exchange_tails(hairs, picture.contrast, options.exchange)
     hairs = drop_gaps(leave_shadows(hairs, picture.contrast), picture.contrast)
-    hairs = cut_run_ons(hairs, maps, picture.contrast, options.segment, options.run_on)
+    hairs = cut_run_ons(hairs, maps, picture.contrast, options.segment, options.cut_odds)
     hairs = drop_doubtful(drop_rims(hairs, picture.valid), options.least_presence)
     hairs = split_siblings(hairs, picture.contrast, picture.valid, options.sibling)
     return bundle_widths(hairs, picture.contrast, picture.valid)
