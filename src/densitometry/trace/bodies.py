@@ -9,11 +9,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.bars import BEGIN, END, OFFSET
+from densitometry.trace.sampling import median
 from densitometry.trace.segments import Segment
-from densitometry.trace.tone import cells
 
 Floats = NDArray[np.floating[Any]]
 
@@ -117,7 +118,7 @@ def surroundings_of(hairs: Sequence[Segment], contrast: Floats, valid: NDArray[n
     third = np.full((1, 3), 1 / 3, np.float32)
     return Surroundings(
         hairs,
-        np.array([np.median(hair.half_width) for hair in hairs], np.float64),
+        np.array([hair.usual_half_width for hair in hairs], np.float64),
         np.array(corners, np.float64).reshape(len(hairs), 2, 2),
         np.asarray(cv2.transform(np.asarray(contrast, np.float32), third), np.float32),
         valid.astype(np.uint8),
@@ -168,17 +169,28 @@ def shaft_of(which: int, around: Surroundings) -> tuple[Floats, float, float] | 
 
     None where it is too faint, too short or too long for bars.
     """
-    hair, plane = around.hairs[which], around.plane
-    darkness = np.expm1(plane[cells(hair.points, plane.shape)].astype(np.float64))
+    hair = around.hairs[which]
+    first, last, usual = _dark_stretch(np.ascontiguousarray(hair.points, np.float64), around.plane)
+    if first < 0 or not _SHORTEST_PX <= last - first + 1 <= _LONGEST_PX:
+        return None
+    inside = slice(first, last + 1)
+    return hair.points[inside], usual, median(hair.half_width[inside])
+
+
+@njit(cache=True, nogil=True)
+def _dark_stretch(points: Floats, plane: NDArray[np.float32]) -> tuple[int, int, float]:
+    """Return the first and last place as dark as a shaft, and how dark it is; -1, -1 where it is faint."""
+    height, width = plane.shape
+    darkness = np.empty(len(points))
+    for i in range(len(points)):
+        column, row = round(points[i, 0]), round(points[i, 1])
+        darkness[i] = math.expm1(plane[min(max(row, 0), height - 1), min(max(column, 0), width - 1)])
     usual = float(np.median(darkness))
     if abs(usual) < _LEAST_DARKNESS:
-        return None
+        return -1, -1, usual
     usual = float(np.median(darkness[darkness / usual > _SHAFT]))
     on = np.flatnonzero(darkness / usual > _SHAFT)
-    if not _SHORTEST_PX <= on[-1] - on[0] + 1 <= _LONGEST_PX:
-        return None
-    inside = slice(on[0], on[-1] + 1)
-    return hair.points[inside], usual, float(np.median(hair.half_width[inside]))
+    return on[0], on[-1], usual
 
 
 def _hide_others(body: Body, others: Sequence[int], around: Surroundings) -> None:

@@ -106,4 +106,4 @@ def _laid(body: Body, hair: Segment) -> Floats | None:
         return None
     slope, offset = np.polyfit(s[inside], n[inside], 1)
     ends = float(s[inside].min()), float(s[inside].max())
-    return np.array([offset, slope, 0.0, *ends, float(np.median(hair.half_width))])
+    return np.array([offset, slope, 0.0, *ends, hair.usual_half_width])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from densitometry.trace.curves import FollowSettings, follow_curves
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps, coded
-from densitometry.trace.segments import sample
+from densitometry.trace.sampling import sample
 from densitometry.trace.strips import find_ridges, mix_channels
 
 Floats = NDArray[np.floating[Any]]

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densitometry.trace.sampling import beside
 from densitometry.trace.segments import Segment
-from densitometry.trace.tone import beside, cells, tone_along
+from densitometry.trace.tone import cells, tone_along
 
 Floats = NDArray[np.floating[Any]]
 
@@ -52,6 +53,6 @@ def drop_gaps(hairs: Sequence[Segment], contrast: Floats) -> list[Segment]:
 def _gap_share(points: Floats, tone: Floats, shafts: Floats) -> float:
     """Share of a line with a traced shaft on either side that is more than four times as dark."""
     across = np.arange(_NEAR_PX, _FAR_PX + 1)
-    sides = [beside(points, shafts, sign * across).min(axis=1) for sign in (1, -1)]
+    sides = [beside(points, shafts, sign * across)[..., 0].min(axis=1) for sign in (1, -1)]
     lighter = [(side < _DARK) & (tone > _LIGHTER * side) for side in sides]
     return float(np.mean(lighter[0] & lighter[1]))

@@ -53,7 +53,7 @@ class _End:
 def _open_ends(segments: list[Segment], settings: JoinSettings) -> list[_End]:
     ends = []
     for number, segment in enumerate(segments):
-        half = float(np.median(segment.half_width))
+        half = segment.usual_half_width
         reach = min(_TANGENT_POINTS, len(segment.points) - 1)
         for is_root, cut, evidence in (
             (True, segment.root_cut, segment.root_end),

@@ -12,12 +12,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from densitometry.trace.sampling import sample_colours
 from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
@@ -35,6 +35,8 @@ a loop, an exchange would make it longer than both were."""
 _PARALLEL_COS = math.cos(math.radians(50.0))
 _TANGENT_POINTS = 5
 _WIDTH_POINTS = 7
+_FLAT = 1e-9
+"""Kept off zero where points tell nothing of a bend."""
 _JUNCTION_POINTS = 12
 """Points next to the stretch whose half width is compared."""
 _TIP_POINTS = 6
@@ -90,22 +92,25 @@ class Line:
     high: Floats
 
 
+@njit(cache=True)
 def _smooth(values: Floats, points: int) -> Floats:
-    reach = points // 2
-    padded = np.pad(values, ((reach, reach), (0, 0)), "edge")
-    sums = np.cumsum(np.vstack([np.zeros(values.shape[1]), padded]), axis=0)
-    return np.asarray((sums[points:] - sums[:-points]) / points)
+    """Running means of rows over so many of them, the outermost rows repeated beyond the ends."""
+    n, reach = len(values), points // 2
+    out = np.zeros(values.shape)
+    for i in range(n):
+        for k in range(i - reach, i + reach + 1):
+            for column in range(values.shape[1]):
+                out[i, column] += values[min(max(k, 0), n - 1), column]
+    return out / points
 
 
 def line_of(segment: Segment, contrast: Floats) -> Line:
     """Look at a hair; contrast is (h, w, 3) float32 without gaps."""
     points = np.asarray(segment.points, np.float64)
-    x, y = points[:, 0].astype(np.float32), points[:, 1].astype(np.float32)
-    colours = cv2.remap(contrast, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     step = _smooth(np.gradient(points, axis=0), _TANGENT_POINTS)
     half = _smooth(np.asarray(segment.half_width, np.float64)[:, None], _WIDTH_POINTS)
     tangent = step / np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
-    look = np.ascontiguousarray(np.column_stack([points, half, np.reshape(colours, (len(points), -1))]))
+    look = np.ascontiguousarray(np.column_stack([points, half, sample_colours(contrast, points)]))
     return Line(segment, look, tangent, points.min(axis=0) - _LOOKUP_PX, points.max(axis=0) + _LOOKUP_PX)
 
 
@@ -157,23 +162,21 @@ def bend_misfit(points: Floats) -> tuple[float, float]:
     if length < 6.0:
         return _WORST_MISFIT_PX, 0.1
     ux, uy = cx / length, cy / length
-    m = np.zeros((3, 3))
-    r = np.zeros(3)
-    squares = 0.0
+    t1 = t2 = t3 = t4 = y0 = y1 = y2 = squares = 0.0
     for i in range(n):
         dx, dy = points[i, 0] - points[0, 0], points[i, 1] - points[0, 1]
         t, y = (dx * ux + dy * uy) / length, dy * ux - dx * uy
-        powers = (1.0, t, t * t)
-        squares += y * y
-        for j in range(3):
-            r[j] += powers[j] * y
-            for k in range(3):
-                m[j, k] += powers[j] * powers[k]
-    for j in range(3):
-        m[j, j] += 1e-9
-    solved = np.linalg.solve(m, r)
-    rest = max(0.0, squares - (solved * r).sum())
-    return math.sqrt(rest / n), abs(2 * solved[2]) / length**2
+        tt = t * t
+        t1, t2, t3, t4 = t1 + t, t2 + tt, t3 + tt * t, t4 + tt * tt
+        y0, y1, y2, squares = y0 + y, y1 + y * t, y2 + y * tt, squares + y * y
+    # normal equations of y = a + b t + c t², solved by elimination
+    b1, b2, r1 = t2 - t1 * t1 / n, t3 - t1 * t2 / n, y1 - t1 * y0 / n
+    c2, r2 = t4 - t2 * t2 / n, y2 - t2 * y0 / n
+    b1 = max(b1, _FLAT)
+    c2, r2 = max(c2 - b2 * b2 / b1, _FLAT), r2 - b2 * r1 / b1
+    c = r2 / c2
+    rest = max(0.0, squares - y0 * y0 / n - r1 * r1 / b1 - c * r2)
+    return math.sqrt(rest / n), abs(2 * c) / length**2
 
 
 @njit(cache=True)

@@ -27,10 +27,11 @@ def srgb_table() -> NDArray[np.float32]:
 
 
 _SRGB = srgb_table()
+_LEAST_WEIGHT = 1e-4
 _LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Weights of red, green and blue in the fine luma the network was trained with."""
-_STRIP_PX = 512
-"""Rows of fine luma made at a time, to hold only so many in linear light; even."""
+_STRIP_PX = 64
+"""Rows of fine luma made at a time, even: few enough to lie in memory that is at hand."""
 
 
 def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.float32]:
@@ -41,28 +42,28 @@ def to_linear(pixels: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.floa
     return np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4).astype(np.float32)
 
 
-def local_mean(values: Floats, weight: Floats, window_px: int) -> NDArray[np.float32]:
-    """Weighted mean in a smooth local window (three box passes), edges reflected.
+def _weights(valid: NDArray[np.bool_], window_px: int) -> tuple[Floats, Floats] | None:
+    """Weight of every pixel and the mean of that about it; None where all of a picture is valid."""
+    if valid.all():
+        return None
+    weight = valid.astype(np.float32)
+    return weight, np.maximum(_smooth(weight, window_px), _LEAST_WEIGHT)
 
-    Args:
-        values: (H, W) or (H, W, C) float32.
-        weight: (H, W) float32 in [0, 1]; places of weight 0 do not speak.
-        window_px: width of each box pass, odd.
-    """
-    size = (window_px, window_px)
-    everywhere = bool(weight.min() >= 1.0)
-    flat = values.ndim == weight.ndim
-    top = np.asarray(values, np.float32) if everywhere else values * (weight if flat else weight[..., None])
+
+def _local_mean(values: Floats, weights: tuple[Floats, Floats] | None, window_px: int) -> NDArray[np.float32]:
+    """Weighted mean of (H, W) values in a smooth local window; what is not valid does not speak."""
+    if weights is None:
+        return _smooth(values, window_px)
+    mean = _smooth(values * weights[0], window_px)
+    return np.divide(mean, weights[1], out=mean)
+
+
+def _smooth(values: Floats, window_px: int) -> NDArray[np.float32]:
+    """Three box passes over (H, W) values, edges reflected."""
+    top = np.asarray(values, np.float32)
     for _ in range(3):
-        top = cv2.blur(top, size, borderType=cv2.BORDER_REFLECT)
-    if everywhere:
-        return np.asarray(top, np.float32)
-    bottom = weight
-    for _ in range(3):
-        bottom = cv2.blur(bottom, size, borderType=cv2.BORDER_REFLECT)
-    np.maximum(bottom, 1e-4, out=bottom)
-    top /= bottom if flat else bottom[..., None]
-    return np.asarray(top, np.float32)
+        top = cv2.blur(top, (window_px, window_px), borderType=cv2.BORDER_REFLECT)
+    return top
 
 
 def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> NDArray[np.float32]:
@@ -73,12 +74,14 @@ def log_contrast(linear: Floats, valid: NDArray[np.bool_], window_px: int) -> ND
     Args:
         linear: (H, W, 3) linear light.
         valid: (H, W) bool.
-        window_px: width of each of three box passes [px].
+        window_px: width of each of three box passes [px], odd.
     """
-    logs = cv2.log(cv2.add(np.asarray(linear, np.float32), (DARK_LIGHT,) * 4))
-    weight = valid.astype(np.float32)
-    contrast: NDArray[np.float32] = cv2.subtract(logs, local_mean(logs, weight, window_px))
-    np.clip(contrast, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast)
+    weights = _weights(valid, window_px)
+    contrast = np.empty(linear.shape, np.float32)
+    for colour in range(linear.shape[2]):  # one at a time: large fresh memory costs more than the sums
+        logs = _logs(linear[..., colour])
+        logs -= _local_mean(logs, weights, window_px)
+        np.clip(logs, -CONTRAST_LIMIT, CONTRAST_LIMIT, out=contrast[..., colour])
     contrast[~valid] = 0.0
     return contrast
 
@@ -98,7 +101,7 @@ def fine_contrast(
         (2h, 2w) float16, clipped as `log_contrast`, 0 where the field is not valid.
     """
     logs = _log_luma(linear)
-    mean = local_mean(logs, valid.astype(np.float32), window_px)
+    mean = _local_mean(logs, _weights(valid, window_px), window_px)
     contrast = np.empty(fine.shape[:2], np.float16)
     everywhere = bool(valid.all())
     for first in range(0, len(fine), _STRIP_PX):
@@ -113,5 +116,9 @@ def fine_contrast(
 
 
 def _log_luma(linear: Floats) -> NDArray[np.float32]:
-    luma = cv2.transform(np.asarray(linear, np.float32), _LUMA)
-    return np.asarray(cv2.log(cv2.add(luma, (DARK_LIGHT,) * 4)), np.float32)
+    return _logs(cv2.transform(np.asarray(linear, np.float32), _LUMA))
+
+
+def _logs(linear: Floats) -> NDArray[np.float32]:
+    lifted = cv2.add(np.ascontiguousarray(linear, np.float32), (DARK_LIGHT,) * 4)
+    return np.asarray(cv2.log(lifted, dst=lifted), np.float32)

@@ -83,7 +83,7 @@ def _met(hairs: Sequence[Segment]) -> tuple[NDArray[np.int64], Floats, NDArray[n
     first, last = start[:-1], start[1:] - 1
     steps[first], steps[last] = points[first + 1] - points[first], points[last] - points[last - 1]
     steps /= np.maximum(np.hypot(*steps.T), 1e-9)[:, None]
-    half = np.array([np.median(hair.half_width) for hair in hairs])
+    half = np.array([hair.usual_half_width for hair in hairs])
     scores = np.array([hair.score for hair in hairs])
     cut = np.array([[hair.root_cut, hair.tip_cut] for hair in hairs])
     met, alike = np.zeros((len(hairs), _TIP_WITHIN + 1)), np.zeros(len(points), np.bool_)

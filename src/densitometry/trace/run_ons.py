@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from densitometry.trace.junctions import bend_misfit
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.overlaps import alike_places
-from densitometry.trace.segments import Segment, SegmentSettings, sample, stretch_of, upright
+from densitometry.trace.sampling import sample
+from densitometry.trace.segments import Segment, SegmentSettings, stretch_of, upright
 from densitometry.trace.tone import tone_along
 
 Floats = NDArray[np.floating[Any]]
@@ -43,6 +43,9 @@ _KINK_PX, _TANGENT_PX, _NEAR_PX = 8, 3, 4
 _MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
 _ANOTHERS = 0.5
 """A piece of which more runs along another line was that hair, and goes."""
+# Columns of `cut_features`.
+_LOG_MISFIT, _MISFIT, _BETTER, _KINK, _ALIKE, _LOG_LENGTH, _SHORTER = range(7)
+_ROOT, _TIP, _EITHER, _BOTH, _NEW_SHARE, _STEP, _MARGIN, _LEAST_SHAFT = range(7, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,63 +130,71 @@ def cut_features(
     share of it in the shorter piece; root and tip evidence near, the greater, their product; share of the
     line that was new; step of darkness; how sure its root end is; least shaft evidence near.
     """
-    count = len(hair.points)
-    x, y = ((hair.points - 0.5) / 2).T
-    root, tip = (
-        maximum_filter1d(sample(plane, x, y), 2 * _NEAR_PX + 1)[places] for plane in (maps.root, maps.tip)
-    )
-    shaft = minimum_filter1d(sample(maps.shaft, x, y), 2 * _NEAR_PX + 1)[places]
-    ahead = _tangents(hair.points, np.minimum(places + _KINK_PX, count - 1))
-    behind = _tangents(hair.points, np.maximum(places - _KINK_PX, 0))
-    kink = np.arccos(np.clip(np.sum(ahead * behind, axis=1), -1.0, 1.0))
-    bends = _bends(np.ascontiguousarray(hair.points[::_THINNED], np.float64), places // _THINNED)
-    sums = np.concatenate([[0.0], np.cumsum(tone_along(hair.points, contrast))])
-    low, high = np.maximum(places - _ARM_PX, 0), np.minimum(places + _ARM_PX, count)
-    step = (sums[places] - sums[low]) / (places - low) - (sums[high] - sums[places]) / (high - places)
-    same = np.full(len(places), 1.0)
-    return np.column_stack(
-        [
-            np.log(bends[:, 0] + _SOFTENED_PX),
-            bends[:, 0],
-            bends[:, 1],
-            kink,
-            np.cumsum(alike)[places - 1] / places,
-            same * math.log(count),
-            np.minimum(places, count - places) / count,
-            root,
-            tip,
-            np.maximum(root, tip),
-            root * tip,
-            same * hair.new_share,
-            np.abs(step),
-            same * min(hair.root_margin, _MOST_MARGIN) / _USUAL_MARGIN,
-            shaft,
-        ]
-    )
-
-
-def _tangents(points: Floats, places: NDArray[np.int64]) -> Floats:
-    """Unit directions (n, 2) at places of a line."""
-    steps = (
-        points[np.minimum(places + _TANGENT_PX, len(points) - 1)]
-        - points[np.maximum(places - _TANGENT_PX, 0)]
-    )
-    return np.asarray(steps / np.maximum(np.hypot(*steps.T), 1e-9)[:, None])
+    points = np.ascontiguousarray(hair.points, np.float64)
+    count = len(points)
+    x, y = ((points - 0.5) / 2).T
+    out = np.empty((len(places), len(RUN_ON_WEIGHTS) - 1))
+    out[:, _LOG_LENGTH] = math.log(count)
+    out[:, _SHORTER] = np.minimum(places, count - places) / count
+    out[:, _NEW_SHARE] = hair.new_share
+    out[:, _MARGIN] = min(hair.root_margin, _MOST_MARGIN) / _USUAL_MARGIN
+    _see_bends(points[::_THINNED].copy(), places // _THINNED, out)
+    _see_turns(points, places, out)
+    _see_ends(sample(maps.root, x, y), sample(maps.tip, x, y), sample(maps.shaft, x, y), places, out)
+    _see_sides(alike, tone_along(points, contrast), places, out)
+    return out
 
 
 @njit(cache=True, nogil=True)
-def _bends(points: Floats, places: NDArray[np.int64]) -> Floats:
+def _see_bends(points: Floats, places: NDArray[np.int64], out: Floats) -> None:
     """Misfit [px] of one parabola along long arms at each place, and of one less two along shorter arms."""
-    out = np.empty((len(places), 2))
     short, long, count = _ARM_PX // _THINNED, _LONG_ARM_PX // _THINNED, len(points)
     for k in range(len(places)):
         at = places[k]
-        out[k, 0] = bend_misfit(points[max(0, at - long) : min(count, at + long)])[0]
+        misfit = bend_misfit(points[max(0, at - long) : min(count, at + long)])[0]
         before, after = points[max(0, at - short) : at], points[at : min(count, at + short)]
         one = bend_misfit(points[max(0, at - short) : min(count, at + short)])[0]
         squares = bend_misfit(before)[0] ** 2 * len(before) + bend_misfit(after)[0] ** 2 * len(after)
-        out[k, 1] = one - math.sqrt(squares / (len(before) + len(after)))
-    return out
+        out[k, _LOG_MISFIT], out[k, _MISFIT] = math.log(misfit + _SOFTENED_PX), misfit
+        out[k, _BETTER] = one - math.sqrt(squares / (len(before) + len(after)))
+
+
+@njit(cache=True, nogil=True)
+def _tangent(points: Floats, at: int) -> tuple[float, float]:
+    """Unit direction of a line at a place of it."""
+    after, before = min(at + _TANGENT_PX, len(points) - 1), max(at - _TANGENT_PX, 0)
+    dx, dy = points[after, 0] - points[before, 0], points[after, 1] - points[before, 1]
+    length = max(math.hypot(dx, dy), 1e-9)
+    return dx / length, dy / length
+
+
+@njit(cache=True, nogil=True)
+def _see_turns(points: Floats, places: NDArray[np.int64], out: Floats) -> None:
+    """How sharply a line turns at each place [rad]."""
+    for k in range(len(places)):
+        ax, ay = _tangent(points, min(places[k] + _KINK_PX, len(points) - 1))
+        bx, by = _tangent(points, max(places[k] - _KINK_PX, 0))
+        out[k, _KINK] = math.acos(min(max(ax * bx + ay * by, -1.0), 1.0))
+
+
+@njit(cache=True, nogil=True)
+def _see_ends(root: Floats, tip: Floats, shaft: Floats, places: NDArray[np.int64], out: Floats) -> None:
+    """Root and tip evidence near each place, the greater and their product, and the least of shafts there."""
+    for k in range(len(places)):
+        near = slice(max(0, places[k] - _NEAR_PX), places[k] + _NEAR_PX + 1)
+        a, b = root[near].max(), tip[near].max()
+        out[k, _ROOT], out[k, _TIP], out[k, _EITHER], out[k, _BOTH] = a, b, max(a, b), a * b
+        out[k, _LEAST_SHAFT] = shaft[near].min()
+
+
+@njit(cache=True, nogil=True)
+def _see_sides(alike: NDArray[np.bool_], darkness: Floats, places: NDArray[np.int64], out: Floats) -> None:
+    """Share of what lies before each place that runs along another line, and the step of darkness there."""
+    for k in range(len(places)):
+        at = places[k]
+        before, after = darkness[max(0, at - _ARM_PX) : at], darkness[at : at + _ARM_PX]
+        out[k, _ALIKE] = alike[:at].mean()
+        out[k, _STEP] = abs(before.mean() - after.mean())
 
 
 def _rooted(piece: Segment, maps: EvidenceMaps, prices: SegmentSettings) -> Segment:

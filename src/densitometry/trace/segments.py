@@ -13,12 +13,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.maps import EvidenceMaps
+from densitometry.trace.sampling import median, sample
 
 Floats = NDArray[np.floating[Any]]
 
@@ -102,6 +102,11 @@ class Segment:
     told_apart: bool = False
     piece: bool = False
 
+    @property
+    def usual_half_width(self) -> float:
+        """Median half width of the shaft."""
+        return median(self.half_width)
+
 
 def turned(hair: Segment) -> Segment:
     """Return a hair with its ends the other way round."""
@@ -140,18 +145,6 @@ def stretch_of(hair: Segment, first: int, last: int) -> Segment:
         root_end=hair.root_end if begins else _UNSEEN_END,
         tip_end=hair.tip_end if stops else _UNSEEN_END,
     )
-
-
-def sample(plane: Floats, x: Floats, y: Floats) -> Floats:
-    """Bilinear samples of a plane at points; coordinates beyond the edge read the edge."""
-    out = cv2.remap(
-        np.asarray(plane, np.float32),
-        x.astype(np.float32),
-        y.astype(np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(out, np.float64).ravel()
 
 
 def _extend(curve: Floats, by: int) -> Floats:
