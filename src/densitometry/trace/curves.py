@@ -27,6 +27,7 @@ _STEP_PX = 1.0
 _LOOK_POINTS = 13
 _LOOK_STEP_PX = 2.0
 """Lines that cross at 20° are told apart some 8 px from the crossing: 26 px ahead is well beyond."""
+_ROUNDING = 1e-6
 _TURNS = (0.0, -0.1, 0.1, -0.25, 0.25)
 """Changes of curvature that are tried at every step, as shares of the bound on curvature."""
 _TURN_PRICE = 500.0
@@ -88,28 +89,32 @@ def evidence(lifted: Lifted, x: float, y: float, theta: float) -> float:
         return 0.0
     x0, y0 = int(x), int(y)
     fx, fy = x - x0, y - y0
-    along = (theta % math.pi) / _BIN_RAD
-    first = int(along) - 1
+    along = theta / _BIN_RAD
+    nearest = math.floor(along + 0.5)
+    beyond = along - nearest
     total = 0.0
-    for j in range(4):
-        weight = min(1.0, 1.5 - abs(along - (first + j)))
-        if weight > 0.0:
-            k = (first + j) % bins
-            top = lifted[y0, x0, k] * (1 - fx) + lifted[y0, x0 + 1, k] * fx
-            low = lifted[y0 + 1, x0, k] * (1 - fx) + lifted[y0 + 1, x0 + 1, k] * fx
-            total += weight * (top * (1 - fy) + low * fy)
+    for j in range(-1, 2):
+        weight = 1.0 if j == 0 else 0.5 + j * beyond
+        k = (nearest + j) % bins
+        top = lifted[y0, x0, k] * (1 - fx) + lifted[y0, x0 + 1, k] * fx
+        low = lifted[y0 + 1, x0, k] * (1 - fx) + lifted[y0 + 1, x0 + 1, k] * fx
+        total += weight * (top * (1 - fy) + low * fy)
     return min(total / CERTAIN, 1.0)
 
 
 @njit(cache=True)
-def _ahead(lifted: Lifted, x: float, y: float, theta: float, turn: float) -> float:
-    """Mean evidence along the arc of constant curvature that lies ahead."""
+def _ahead(lifted: Lifted, x: float, y: float, theta: float, turn: float, least: float) -> float:
+    """Mean evidence along the arc of constant curvature that lies ahead; -1 if it cannot be above `least`."""
     total = 0.0
-    for _ in range(_LOOK_POINTS):
-        theta += turn * _LOOK_STEP_PX / 2
-        x += _LOOK_STEP_PX * math.cos(theta)
-        y += _LOOK_STEP_PX * math.sin(theta)
-        theta += turn * _LOOK_STEP_PX / 2
+    short = _LOOK_POINTS * (1.0 - least) + _ROUNDING
+    bend = turn * _LOOK_STEP_PX
+    dx, dy = _LOOK_STEP_PX * math.cos(theta + bend / 2), _LOOK_STEP_PX * math.sin(theta + bend / 2)
+    c, s = math.cos(bend), math.sin(bend)
+    for seen in range(_LOOK_POINTS):
+        if seen - total > short:
+            return -1.0
+        x, y, theta = x + dx, y + dy, theta + bend
+        dx, dy = c * dx - s * dy, s * dx + c * dy
         total += evidence(lifted, x, y, theta)
     return total / _LOOK_POINTS
 
@@ -136,7 +141,7 @@ def _follow(
             price = price_share * (_TURN_PRICE * option**2 + _CHANGE_PRICE * (option - turn) ** 2)
             if best >= 1.0 - price:  # even perfect evidence would not pay for it
                 continue
-            value = _ahead(lifted, x, y, theta, option) - price
+            value = _ahead(lifted, x, y, theta, option, best + price) - price
             if value > best:
                 best, best_turn = value, option
         turn = 0.5 * turn + 0.5 * best_turn
@@ -179,10 +184,11 @@ def _aim(lifted: Lifted, x: float, y: float, theta: float, price_share: float) -
         option = theta + j * _AIM_RAD
         for i in range(-_BENDS, _BENDS + 1):
             turn = i * _BEND_RAD_PER_PX
-            if best >= 2.0 - 2 * price_share * _TURN_PRICE * turn**2:
+            price = 2 * price_share * _TURN_PRICE * turn**2
+            if best >= 2.0 - price:
                 continue
-            value = _ahead(lifted, x, y, option, turn) + _ahead(lifted, x, y, option + math.pi, -turn)
-            value -= 2 * price_share * _TURN_PRICE * turn**2
+            value = _ahead(lifted, x, y, option, turn, best + price - 1.0) - price
+            value += _ahead(lifted, x, y, option + math.pi, -turn, best - value)
             if value > best + 1e-6:
                 best, aimed, bent = value, option, turn
     return aimed, bent
@@ -214,8 +220,8 @@ def _seeds(lifted: Lifted, least: float, first: int, last: int) -> Floats:
                     total += lifted[y, x, j] / CERTAIN
                 # a place where hairs cross is a bad start: its direction is mixed
                 clear = here * min(1.0, here / (total + 1e-6))
-                sight = _ahead(lifted, float(x), float(y), theta, 0.0)
-                sight += _ahead(lifted, float(x), float(y), theta + math.pi, 0.0)
+                sight = _ahead(lifted, float(x), float(y), theta, 0.0, 0.0)
+                sight += _ahead(lifted, float(x), float(y), theta + math.pi, 0.0, 0.0)
                 found.append((float(x), float(y), theta, clear, sight / 2))
     out = np.zeros((len(found), 5))
     for i in range(len(found)):
