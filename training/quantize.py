@@ -11,6 +11,7 @@ is what random phantoms reach.
 from __future__ import annotations
 
 import argparse
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,8 +34,9 @@ UM_PER_PX = (4.0, 12.0)
 SIDE_UM, SIDE_PX = 2500.0, 256
 KEPT = ("stem", "fine", "rest/")
 """Parts of the names of convolutions that stay floating: they read the picture or say widths and ends."""
-RESTS_MEET = "/Add_1"
-"""The sum of what the two readings say beside centre lines."""
+CENTRES_MEET, RESTS_MEET = "/Add", "/Add_1"
+"""The sums of what the two readings say of centre lines, and of all else."""
+READINGS, UPRIGHT = 2, "/upright/"
 TO_BYTES = ("Mul", "Add", "Cast")
 """What makes bytes of the chances of centre lines, in this order after their Sigmoid."""
 WHOLE = ["Conv", "Add", "Resize", "Relu", "Pad"]
@@ -96,8 +98,31 @@ def with_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+def upright_alone(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What is said of a picture upright only: each sum of both readings becomes twice the one."""
+    once = copy.deepcopy(model)
+    graph = once.graph
+    sums = [node for node in graph.node if node.name in (CENTRES_MEET, RESTS_MEET)]
+    if len(sums) != READINGS:
+        raise ValueError("the network no longer adds up its readings where they are taken apart here")
+    for node in sums:
+        upright = next(name for name in node.input if name.startswith(UPRIGHT))
+        node.input[:] = [upright] * len(node.input)
+    wanted = {output.name for output in graph.output}
+    nodes = []
+    for node in reversed(graph.node):
+        if wanted.intersection(node.output):
+            nodes.insert(0, node)
+            wanted.update(node.input)
+    weights = [weight for weight in graph.initializer if weight.name in wanted]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend(weights)
+    return once
+
+
 def main() -> None:
-    """Find the ranges and write the whole numbers."""
+    """Find the ranges and write the whole numbers, for both readings and for the upright one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--float", type=Path, required=True, dest="source")
     parser.add_argument("--out", type=Path, required=True)
@@ -123,7 +148,9 @@ def main() -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    onnx.save(with_bytes(onnx.load(str(args.out))), str(args.out))
+    whole = with_bytes(onnx.load(str(args.out)))
+    onnx.save(whole, str(args.out))
+    onnx.save(upright_alone(whole), str(args.out.with_stem(f"{args.out.stem}_once")))
 
 
 if __name__ == "__main__":

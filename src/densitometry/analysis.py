@@ -149,6 +149,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         detector=settings.detector,
         readings=settings.readings,
         read_often_px=settings.read_often_cm2 * UM2_PER_CM2 / grid_um**2,
+        read_twice_px=settings.read_twice_cm2 * UM2_PER_CM2 / grid_um**2,
         grid_px=pixel_size.to_px(grid_um),
         cut_odds=settings.cut_odds,
         least_presence=settings.least_presence,

@@ -89,10 +89,15 @@ class TraceSettings:
         "network", "what finds centre lines: learned or not", choices=("network", "classical")
     )
     readings: int = key(
-        8, "how often the network reads a picture, turned and mirrored; the mean is traced", choices=(2, 4, 8)
+        8,
+        "how often the network reads a picture, turned and mirrored; the mean is traced",
+        choices=(1, 2, 4, 8),
     )
     read_often_cm2: float = key(
-        1.0, "larger pictures are read twice only, to save time [cm²]", low=0.0, high=1e4
+        1.0, "larger pictures are read twice at most, to save time [cm²]", low=0.0, high=1e4
+    )
+    read_twice_cm2: float = key(
+        1.5, "of those, still larger ones are read once, to save time [cm²]", low=0.0, high=1e4
     )
     seed_evidence: float = key(
         0.5, "least centre-line evidence where following starts [0-1]", low=0.05, high=0.95

@@ -2,8 +2,8 @@
 
 It reads log contrast on the detection grid (8 µm in training) and, so that thin gaps between shafts are seen,
 that of luma at half its pixel. It says where centre lines run, in which direction, and where they end: the
-mean of what it says of the picture upright and turned by a quarter (of chances, the mean of their logits),
-and where more readings are asked for, of the picture turned by a half and mirrored. With eight a picture that
+mean of what it says of the picture upright and, where more readings are asked for, turned by a quarter (of
+chances, the mean of their logits), turned by a half and mirrored. With eight a picture that
 is mirrored or turned by a half gives the same maps, and one turned by a quarter nearly the same.
 Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
@@ -33,17 +33,16 @@ TILE_AREA_PX, OVERLAP_PX = 450_000, 64
 is kept of them that no byte of it hangs on where they are cut, on noise either; with 56 some do."""
 _CELL = (2, 2, ORIENTATIONS)
 """What the network says of centre lines in one 16 µm cell: its four 8 µm cells (y, x), every bin of each."""
-READINGS = {2: ((1, 1),), 4: ((1, 1), (-1, -1)), 8: ((1, 1), (-1, -1), (1, -1), (-1, 1))}
-"""Steps down and across by which a tile is read. The file holds two readings, upright and turned by a
-quarter; more come of the tile turned by a half, mirrored, and both."""
-FEWEST_READINGS = min(READINGS)
+READINGS = {1: ((1, 1),), 2: ((1, 1),), 4: ((1, 1), (-1, -1)), 8: ((1, 1), (-1, -1), (1, -1), (-1, 1))}
+"""Steps down and across by which a tile is read. One file holds the upright reading, the other that and one
+turned by a quarter; more come of the tile turned by a half, mirrored, and both."""
 _READ_BACKWARDS = {
     (down, across): np.array([1, 1, across, down, 1, 1], np.float32)[:, None, None]
     for down, across in product((1, -1), repeat=2)
 }
 """What becomes of root, tip, direction x and y, half width and shaft where a tile is read backwards."""
 _Span = tuple[int, int, int, int]
-WEIGHTS = Path(__file__).with_name("hairnet.onnx")
+WEIGHTS, WEIGHTS_ONCE = (Path(__file__).with_name(name) for name in ("hairnet.onnx", "hairnet_once.onnx"))
 
 
 @lru_cache(maxsize=1)
@@ -66,16 +65,13 @@ def _session(path: str, height: int, width: int, threads: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def network_maps(
-    contrast: Floats, fine: Floats, readings: int = FEWEST_READINGS, weights: Path = WEIGHTS
-) -> EvidenceMaps:
+def network_maps(contrast: Floats, fine: Floats, readings: int) -> EvidenceMaps:
     """Run the network over a picture of any size, in overlapping tiles.
 
     Args:
         contrast: (h, w, 3) log contrast on the detection grid.
         fine: (2h, 2w) log contrast of luma at half its pixel.
-        readings: 2, 4 or 8, of which the mean is taken; twice as many take twice as long.
-        weights: ONNX file.
+        readings: 1, 2, 4 or 8, of which the mean is taken; twice as many take twice as long.
 
     Returns:
         Evidence maps of the grid.
@@ -88,6 +84,7 @@ def network_maps(
     half = np.empty((HALF_CHANNELS, rows, columns), np.float32)
     down, across = _layout(rows, columns)
     height, width = (_read_px(spans) for spans in (down, across))
+    weights = WEIGHTS_ONCE if readings == 1 else WEIGHTS
     session = _session(str(weights), height, width, WORKERS if may_share_work() else 1)
     views = READINGS[readings]
     # One tile after another, each by all threads: two at a time would take twice the memory and save no time.

@@ -20,7 +20,7 @@ from densitometry.trace.grid import GridPicture, to_grid
 from densitometry.trace.joins import JoinSettings, join_segments
 from densitometry.trace.light import srgb_table, to_linear
 from densitometry.trace.maps import EvidenceMaps
-from densitometry.trace.network import FEWEST_READINGS, network_maps
+from densitometry.trace.network import network_maps
 from densitometry.trace.rims import drop_bridged, drop_rims
 from densitometry.trace.run_ons import cut_run_ons
 from densitometry.trace.segments import Segment, SegmentSettings, cut_curves
@@ -38,7 +38,8 @@ class TraceOptions:
     Attributes:
         detector: "network" or "classical".
         readings: of the network, whose mean is traced (`trace.network.READINGS`).
-        read_often_px: pixels of the detection grid beyond which a picture is read twice only.
+        read_often_px, read_twice_px: pixels of the detection grid beyond which a picture is read twice at
+            most, and once.
         grid_px: native pixels per pixel of the detection grid.
         cut_odds: log odds from which on a line that ran on from one hair into another is cut.
         least_presence: lines less likely to be hairs are dropped.
@@ -49,6 +50,7 @@ class TraceOptions:
     detector: str
     readings: int
     read_often_px: float
+    read_twice_px: float
     grid_px: float
     cut_odds: float
     least_presence: float
@@ -64,8 +66,10 @@ def find_evidence(picture: GridPicture, options: TraceOptions) -> EvidenceMaps:
     """Evidence maps of a picture on the detection grid."""
     if options.detector == "classical":
         return classical_maps(picture.contrast)
-    often = picture.valid.size <= options.read_often_px
-    return network_maps(picture.contrast, picture.fine, options.readings if often else FEWEST_READINGS)
+    size, readings = picture.valid.size, options.readings
+    if size > options.read_often_px:
+        readings = min(readings, 2 if size <= options.read_twice_px else 1)
+    return network_maps(picture.contrast, picture.fine, readings)
 
 
 def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
