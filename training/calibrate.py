@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from logistic import logistic
 from numpy.typing import NDArray
 from phantoms import NEVER, traced_scene
 
@@ -82,17 +83,6 @@ def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:
     points = np.asarray(line, float)
     inside = ((points >= 0) & (points < [shape[1], shape[0]])).all(1)
     return float(np.hypot(*np.diff(points, axis=0).T)[inside[1:]].sum())
-
-
-def logistic(x: Floats, y: Floats, ridge: float = 1e-2) -> Floats:
-    """Coefficients (bias last) of a logistic regression by Newton's method."""
-    design = np.column_stack([x, np.ones(len(x))])
-    beta = np.zeros(design.shape[1])
-    for _ in range(30):
-        p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
-        hessian = design.T @ (design * (p * (1 - p))[:, None]) + ridge * np.eye(len(beta))
-        beta += np.linalg.solve(hessian, design.T @ (y - p) - ridge * beta)
-    return beta
 
 
 def fit_found(pictures: list[Floats]) -> tuple[float, float, float]:

@@ -14,11 +14,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from logistic import logistic
 from numpy.typing import NDArray
 from phantoms import NEVER, traced_preset
-from scipy.optimize import minimize
 from scipy.spatial import cKDTree
-from scipy.special import expit
 
 from densitometry.settings import TraceSettings
 from densitometry.simulate import Phantom
@@ -91,30 +90,6 @@ def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     return judged
 
 
-def fit(features: Floats, right: Floats, *, constant: bool, worth: Floats | None = None) -> Floats:
-    """Weights of a logistic regression, the constant last; without one, turning back is as unlikely.
-
-    Args:
-        features: (n, k).
-        right: (n,) of 0 and 1.
-        constant: whether there is one.
-        worth: (n,) how much each counts; None for alike.
-    """
-    middle, spread = features.mean(axis=0) * constant, features.std(axis=0) + 1e-9
-    design = np.column_stack([(features - middle) / spread, np.full(len(right), float(constant))])
-    weight = np.ones(len(right)) if worth is None else worth
-    penalty = np.append(np.full(features.shape[1], RIDGE), 0.0)
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        odds = design @ weights
-        value = float(np.mean(weight * (np.logaddexp(0.0, odds) - right * odds)) + penalty @ weights**2)
-        return value, (weight * (expit(odds) - right)) @ design / len(right) + 2 * penalty * weights
-
-    found = minimize(loss, np.zeros(design.shape[1]), jac=True, method="L-BFGS-B").x
-    weights = found[:-1] / spread
-    return np.append(weights, found[-1] - weights @ middle)
-
-
 def main() -> None:
     """Fit on every other picture, test on the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -135,7 +110,7 @@ def main() -> None:
             for half in (pictures[::2], pictures[1::2])
         ]
         (x, y), (xt, yt) = ((np.array([p[0] for p in s]), np.array([p[1] for p in s], float)) for s in parts)
-        weights = fit(x, y, constant=ending)
+        weights = logistic(x, y, ridge=RIDGE, constant=ending)
         odds = xt @ weights[:-1] + weights[-1]
         least = TraceSettings().exchange_odds
         print(f"{name}: {', '.join(f'{w:.2f}' for w in weights)}")

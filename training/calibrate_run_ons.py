@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from calibrate_exchange import fit
+from logistic import logistic
 from numpy.typing import NDArray
 from phantoms import NEVER, Traced, traced_preset
 from scipy.spatial import cKDTree
@@ -44,6 +44,7 @@ Ints = NDArray[np.int64]
 KINDS = ("ordinary", "dense", "thinning", "blond", "grey", "dark_skin", "ordinary", "clipped")
 WON, NOTHING, LOST = 1.1, 0.9, 2.9
 """What a cut moves hair F1 by, where it is near 0.9: a hair met, a line too many, a hair lost."""
+RIDGE = 1e-3
 ODDS = (-0.5, 0.0, 0.5, 1.0)
 
 
@@ -140,7 +141,7 @@ def main() -> None:
     won = np.concatenate([won for _, won in fitted])
     worth = np.where(won > 0, WON, np.where(won < 0, LOST, NOTHING))
     features = np.vstack([cut.features for cut, _ in fitted])
-    weights = fit(features, (won > 0).astype(float), constant=True, worth=worth)
+    weights = logistic(features, (won > 0).astype(float), ridge=RIDGE, worth=worth)
     print("cuts:", ", ".join(f"{w:.2f}" for w in weights))
     possible = sum(bool((won > 0).any()) for _, won in rest)
     for name, odds in (

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from calibrate import logistic
+from logistic import logistic
 from numpy.typing import NDArray
 from phantoms import NEVER, traced_preset
 

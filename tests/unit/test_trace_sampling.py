@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from densitometry.trace.junctions import bend_misfit
-from densitometry.trace.sampling import beside, median, sample, sample_colours
+from densitometry.trace.sampling import beside, sample, sample_colours
 
 ROWS, COLUMNS = 20, 30
 Y, X = np.mgrid[:ROWS, :COLUMNS].astype(np.float32)
@@ -48,12 +48,6 @@ def test_a_line_turned_round_is_read_the_other_way_across() -> None:
     line = np.array([[5.0, 5.0], [6.0, 6.2], [7.0, 7.0], [8.5, 7.5]])
     there, back = beside(line, SLOPES, (-2.0, 2.0)), beside(line[::-1], SLOPES, (-2.0, 2.0))
     assert back[::-1, ::-1] == pytest.approx(there)
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9))
-def test_a_median_is_that_of_numpy(values: list[float]) -> None:
-    assert median(np.array(values)[::-1]) == np.median(values)
 
 
 @settings(deadline=None)

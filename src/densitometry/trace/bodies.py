@@ -13,7 +13,6 @@ from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.bars import BEGIN, END, OFFSET
-from densitometry.trace.sampling import median
 from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
@@ -174,7 +173,7 @@ def shaft_of(which: int, around: Surroundings) -> tuple[Floats, float, float] | 
     if first < 0 or not _SHORTEST_PX <= last - first + 1 <= _LONGEST_PX:
         return None
     inside = slice(first, last + 1)
-    return hair.points[inside], usual, median(hair.half_width[inside])
+    return hair.points[inside], usual, float(np.median(hair.half_width[inside]))
 
 
 @njit(cache=True, nogil=True)

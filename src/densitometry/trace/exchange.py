@@ -104,8 +104,7 @@ def exchange_tails(segments: list[Segment], contrast: Floats, settings: Exchange
     """
     if len(segments) < 2:
         return segments
-    planes = np.ascontiguousarray(contrast, np.float32)
-    lines = {k: line_of(segment, planes) for k, segment in enumerate(segments)}
+    lines = {k: line_of(segment, contrast) for k, segment in enumerate(segments)}
     queue: list[tuple[float, int, int, int, Junction]] = []
 
     def judge(i: int, j: int) -> None:
@@ -124,7 +123,7 @@ def exchange_tails(segments: list[Segment], contrast: Floats, settings: Exchange
         _, i, j, _, junction = heapq.heappop(queue)
         new = exchanged(lines.pop(i).segment, lines.pop(j).segment, junction)
         for hair in new:
-            lines[following] = line = line_of(hair, planes)
+            lines[following] = line = line_of(hair, contrast)
             for k, other in lines.items():
                 apart = (line.low > other.high) | (line.high < other.low)
                 if k < following - (hair is new[1]) and not apart.any():

@@ -105,7 +105,7 @@ def _smooth(values: Floats, points: int) -> Floats:
 
 
 def line_of(segment: Segment, contrast: Floats) -> Line:
-    """Look at a hair; contrast is (h, w, 3) float32 without gaps."""
+    """Look at a hair; contrast is (h, w, 3)."""
     points = np.asarray(segment.points, np.float64)
     step = _smooth(np.gradient(points, axis=0), _TANGENT_POINTS)
     half = _smooth(np.asarray(segment.half_width, np.float64)[:, None], _WIDTH_POINTS)

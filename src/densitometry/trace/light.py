@@ -28,6 +28,7 @@ def srgb_table() -> NDArray[np.float32]:
 
 _SRGB = srgb_table()
 _LEAST_WEIGHT = 1e-4
+"""Where hardly anything near is valid, its mean is still divided by so much."""
 _LUMA = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Weights of red, green and blue in the fine luma the network was trained with."""
 _STRIP_PX = 64

@@ -3,8 +3,8 @@
 It reads log contrast on the detection grid (8 µm in training) and, so that thin gaps between shafts are seen,
 that of luma at half its pixel. It says where centre lines run, in which direction, and where they end: the
 mean of what it says of the picture upright and, where more readings are asked for, turned by a quarter (of
-chances, the mean of their logits), turned by a half and mirrored. With eight a picture that
-is mirrored or turned by a half gives the same maps, and one turned by a quarter nearly the same.
+chances, the mean of their logits), turned by a half and mirrored. With eight a picture that is mirrored or
+turned by a half gives the same maps, and one turned by a quarter nearly the same.
 Its arithmetic is local: what lies beyond its field of view (about 1 mm) changes nothing.
 """
 
@@ -33,16 +33,22 @@ TILE_AREA_PX, OVERLAP_PX = 450_000, 64
 is kept of them that no byte of it hangs on where they are cut, on noise either; with 56 some do."""
 _CELL = (2, 2, ORIENTATIONS)
 """What the network says of centre lines in one 16 µm cell: its four 8 µm cells (y, x), every bin of each."""
-READINGS = {1: ((1, 1),), 2: ((1, 1),), 4: ((1, 1), (-1, -1)), 8: ((1, 1), (-1, -1), (1, -1), (-1, 1))}
-"""Steps down and across by which a tile is read. One file holds the upright reading, the other that and one
-turned by a quarter; more come of the tile turned by a half, mirrored, and both."""
+WEIGHTS, WEIGHTS_ONCE = (Path(__file__).with_name(name) for name in ("hairnet.onnx", "hairnet_once.onnx"))
+READINGS = {
+    1: (WEIGHTS_ONCE, ((1, 1),)),
+    2: (WEIGHTS, ((1, 1),)),
+    4: (WEIGHTS, ((1, 1), (-1, -1))),
+    8: (WEIGHTS, ((1, 1), (-1, -1), (1, -1), (-1, 1))),
+}
+"""By number: the file, and steps down and across by which it reads a tile. One file holds the upright
+reading, the other that and one turned by a quarter; more come of the tile turned by a half, mirrored, and
+both."""
 _READ_BACKWARDS = {
     (down, across): np.array([1, 1, across, down, 1, 1], np.float32)[:, None, None]
     for down, across in product((1, -1), repeat=2)
 }
 """What becomes of root, tip, direction x and y, half width and shaft where a tile is read backwards."""
 _Span = tuple[int, int, int, int]
-WEIGHTS, WEIGHTS_ONCE = (Path(__file__).with_name(name) for name in ("hairnet.onnx", "hairnet_once.onnx"))
 
 
 @lru_cache(maxsize=1)
@@ -84,9 +90,8 @@ def network_maps(contrast: Floats, fine: Floats, readings: int) -> EvidenceMaps:
     half = np.empty((HALF_CHANNELS, rows, columns), np.float32)
     down, across = _layout(rows, columns)
     height, width = (_read_px(spans) for spans in (down, across))
-    weights = WEIGHTS_ONCE if readings == 1 else WEIGHTS
+    weights, views = READINGS[readings]
     session = _session(str(weights), height, width, WORKERS if may_share_work() else 1)
-    views = READINGS[readings]
     # One tile after another, each by all threads: two at a time would take twice the memory and save no time.
     for (y0, y, ye, _), (x0, x, xe, _) in product(down, across):
         tile = _part(contrast.transpose(2, 0, 1), 2 * y0, 2 * x0, height, width)

@@ -30,11 +30,6 @@ def beside(points: Floats, planes: Floats, across_px: tuple[float, ...] | Floats
     return np.asarray(_beside(_places(points), _planes(planes), np.asarray(across_px, np.float64)))
 
 
-def median(values: Floats) -> float:
-    """Median of a few values."""
-    return float(_median(np.ascontiguousarray(values, np.float64)))
-
-
 def _planes(planes: Floats) -> NDArray[np.float32]:
     """Planes (h, w) or (h, w, c) as (h, w, c), as they lie where they are so already."""
     whole = np.ascontiguousarray(planes, np.float32)
@@ -43,11 +38,6 @@ def _planes(planes: Floats) -> NDArray[np.float32]:
 
 def _places(values: Floats) -> NDArray[np.float64]:
     return np.ascontiguousarray(values, np.float64)
-
-
-@njit(cache=True, nogil=True)
-def _median(values: Floats) -> float:
-    return float(np.median(values))
 
 
 @njit(cache=True, nogil=True)

@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from densitometry.trace.maps import EvidenceMaps
-from densitometry.trace.sampling import median, sample
+from densitometry.trace.sampling import sample
 
 Floats = NDArray[np.floating[Any]]
 
@@ -68,6 +68,11 @@ class SegmentSettings:
     claim_left: float = 0.2
 
 
+@njit(cache=True, nogil=True)
+def _median(values: Floats) -> float:
+    return float(np.median(values))
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One hair on the detection grid.
@@ -105,7 +110,7 @@ class Segment:
     @property
     def usual_half_width(self) -> float:
         """Median half width of the shaft."""
-        return median(self.half_width)
+        return float(_median(np.ascontiguousarray(self.half_width, np.float64)))
 
 
 def turned(hair: Segment) -> Segment:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.sampling import median
 from densitometry.trace.segments import Segment
 from densitometry.trace.tone import tone_along
 
@@ -50,7 +49,7 @@ def _left(hair: Segment, contrast: Floats) -> Segment:
     if hair.root_cut or n < _SHORTEST_PX:
         return hair
     darkness = tone_along(hair.points, contrast)
-    shaft = median(darkness[n // 3 :])
+    shaft = float(np.median(darkness[n // 3 :]))
     if shaft > _DARK:
         return hair
     dark = np.convolve(np.pad(darkness, 1, "edge"), np.full(3, 1 / 3), "valid") <= _SHADOW_SHARE * shaft
