@@ -31,7 +31,7 @@ RUN_ON_WEIGHTS = (
     *(1.41, -0.60, 0.96, -1.01, -0.16, 1.49, 3.31, -0.03, -0.63, 1.68, 0.84, -1.77, 0.41, 0.33, 0.18),
     -10.83,
 )
-"""Coefficients of `cut_features`, the constant last: what `training/calibrate_run_ons.py` prints."""
+"""Coefficients of `cut_features`, the constant last: what `training/calibrate_run_ons.py` prints, to 0.04."""
 
 _EVERY_PX, _SHORTEST_PX = 4, 6
 """Cuts are tried at every fourth point; pieces shorter than this are no hairs."""
