@@ -78,9 +78,10 @@ def right_pairing(truth: Truth, a: Segment, b: Segment, junction: Junction) -> b
 
 def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
     """Trace one phantom of a kind and judge its junctions."""
-    traced = traced_preset(
-        kind, rng, TraceSettings(exchange_odds=NEVER, cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER)
+    settings = TraceSettings(
+        exchange_odds=NEVER, bend_odds=NEVER, cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER
     )
+    traced = traced_preset(kind, rng, settings)
     truth = Truth(traced.phantom, np.array(traced.picture.factor))
     judged = []
     for i, j, junction in find_junctions(traced.hairs, traced.picture.contrast):

@@ -151,6 +151,7 @@ def trace_options(settings: TraceSettings, pixel_size: PixelSize) -> TraceOption
         read_often_px=settings.read_often_cm2 * UM2_PER_CM2 / grid_um**2,
         read_twice_px=settings.read_twice_cm2 * UM2_PER_CM2 / grid_um**2,
         grid_px=pixel_size.to_px(grid_um),
+        bend_odds=settings.bend_odds,
         cut_odds=settings.cut_odds,
         least_presence=settings.least_presence,
         follow=FollowSettings(

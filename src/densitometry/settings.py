@@ -128,6 +128,12 @@ class TraceSettings:
     exchange_odds: float = key(
         0.4, "log odds from which on two hairs that ran beside each other exchange tails", low=-5, high=50
     )
+    bend_odds: float = key(
+        0.0,
+        "log odds from which on two pieces whose open ends an arc can join are one hair",
+        low=-5,
+        high=50,
+    )
     cut_odds: float = key(
         -0.5, "log odds from which on a line that ran on from one hair into another is cut", low=-5, high=50
     )

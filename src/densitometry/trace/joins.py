@@ -97,18 +97,22 @@ def _cost(a: _End, b: _End, settings: JoinSettings) -> float:
     )
 
 
-def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
-    """One hair from two pieces; the surer piece says which end is the root."""
-    first = a if not a_end.is_root else turned(a)
-    second = b if b_end.is_root else turned(b)
-    sign = (1 if not a_end.is_root else -1) * a.root_margin + (1 if b_end.is_root else -1) * b.root_margin
-    gap = second.points[0] - first.points[-1]
-    steps = max(0, int(np.hypot(*gap)) - 1)
-    bridge = first.points[-1] + gap * ((np.arange(steps) + 1) / (steps + 1))[:, None]
-    halves = np.full(steps, (first.half_width[-1] + second.half_width[0]) / 2)
+def merged(pieces: tuple[Segment, Segment], at_roots: tuple[bool, bool], bridge: Floats) -> Segment:
+    """One hair from two pieces and the points (n, 2) between; the surer piece says which end is the root.
+
+    Args:
+        pieces: both of them.
+        at_roots: whether each is joined at its root end.
+        bridge: from the first to the second, without their ends.
+    """
+    (a, b), (a_root, b_root) = pieces, at_roots
+    first, second = turned(a) if a_root else a, b if b_root else turned(b)
+    sign = (-1 if a_root else 1) * a.root_margin + (1 if b_root else -1) * b.root_margin
+    halves = np.full(len(bridge), (first.half_width[-1] + second.half_width[0]) / 2)
+    weights = [len(first.points), len(second.points)]
     whole = Segment(
         points=np.vstack([first.points, bridge, second.points]),
-        evidence=np.concatenate([first.evidence, np.zeros(steps), second.evidence]),
+        evidence=np.concatenate([first.evidence, np.zeros(len(bridge)), second.evidence]),
         half_width=np.concatenate([first.half_width, halves, second.half_width]),
         score=first.score + second.score,
         root_margin=abs(sign),
@@ -116,12 +120,16 @@ def _merged(a: Segment, a_end: _End, b: Segment, b_end: _End) -> Segment:
         tip_cut=second.tip_cut,
         root_end=first.root_end,
         tip_end=second.tip_end,
-        new_share=float(
-            np.average([first.new_share, second.new_share], weights=[len(first.points), len(second.points)])
-        ),
-        shaft=float(np.average([first.shaft, second.shaft], weights=[len(first.points), len(second.points)])),
+        new_share=float(np.average([first.new_share, second.new_share], weights=weights)),
+        shaft=float(np.average([first.shaft, second.shaft], weights=weights)),
     )
     return whole if sign >= 0 else turned(whole)
+
+
+def _straight(a: Floats, b: Floats) -> Floats:
+    """Points a pixel apart between two, without them."""
+    steps = max(0, int(np.hypot(*(b - a))) - 1)
+    return np.asarray(a + (b - a) * ((np.arange(steps) + 1) / (steps + 1))[:, None])
 
 
 def _join_once(segments: list[Segment], settings: JoinSettings) -> list[Segment]:
@@ -141,7 +149,8 @@ def _join_once(segments: list[Segment], settings: JoinSettings) -> list[Segment]
         a, b = ends[i], ends[j]
         if cost >= 1.0 or a.piece in joined or b.piece in joined:
             continue
-        joined[a.piece] = _merged(segments[a.piece], a, segments[b.piece], b)
+        pieces = segments[a.piece], segments[b.piece]
+        joined[a.piece] = merged(pieces, (a.is_root, b.is_root), _straight(a.place, b.place))
         joined[b.piece] = None
     after = [joined.get(k, s) for k, s in enumerate(segments)]
     return [s for s in after if s is not None]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.model import Trace, TraceResult
+from densitometry.trace.bends import join_bends
 from densitometry.trace.bundles import bundle_widths
 from densitometry.trace.classical import classical_maps
 from densitometry.trace.confidence import drop_doubtful, root_probability
@@ -41,6 +42,7 @@ class TraceOptions:
         read_often_px, read_twice_px: pixels of the detection grid beyond which a picture is read twice at
             most, and once.
         grid_px: native pixels per pixel of the detection grid.
+        bend_odds: log odds from which on two pieces are joined around a bend.
         cut_odds: log odds from which on a line that ran on from one hair into another is cut.
         least_presence: lines less likely to be hairs are dropped.
         follow, segment, join, exchange, sibling: settings on the detection grid.
@@ -52,6 +54,7 @@ class TraceOptions:
     read_often_px: float
     read_twice_px: float
     grid_px: float
+    bend_odds: float
     cut_odds: float
     least_presence: float
     follow: FollowSettings
@@ -78,6 +81,7 @@ def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOption
     curves = follow_curves(maps.lifted, maps.half_width_px, options.follow)
     hairs = join_segments(cut_curves(curves, maps, field, options.segment), options.join)
     hairs = exchange_tails(hairs, picture.contrast, options.exchange)
+    hairs = join_bends(hairs, maps, picture.contrast, options.bend_odds)
     hairs = drop_gaps(leave_shadows(hairs, picture.contrast), picture.contrast)
     hairs = cut_run_ons(hairs, maps, picture.contrast, options.segment, options.cut_odds)
     hairs = drop_doubtful(drop_rims(hairs, picture.valid), options.least_presence)
