@@ -20,11 +20,17 @@ SEED = 910_000
 
 
 @cache
-def scored(preset: str, um_per_px: float, size_px: tuple[int, int], pictures: int) -> dict[str, float]:
+def scored(
+    preset: str, um_per_px: float, size_px: tuple[int, int], pictures: int, curl_per_mm: float | None = None
+) -> dict[str, float]:
+    """Pool the scores of some phantoms of a preset, its hair curled and waved otherwise if asked."""
     scores = []
     for k in range(pictures):
         rng = np.random.default_rng(SEED + k)
         settings = dataclasses.replace(simulate.preset(preset), size_px=size_px, um_per_px=um_per_px)
+        if curl_per_mm is not None:
+            curly = dataclasses.replace(settings.hairs, curl_per_mm=curl_per_mm, wave_per_mm=curl_per_mm)
+            settings = dataclasses.replace(settings, hairs=curly)
         phantom = simulate.render_scene(simulate.grow_scene(settings, rng), rng=rng)
         result = dm.analyze(dm.from_array(phantom.rgb, dm.PixelSize(um_per_px, "simulated")))
         rows = result.hairs.to_dict("records")
@@ -88,3 +94,10 @@ def test_clean_skin_has_no_hair() -> None:
 )
 def test_harder_skins_and_hairs(preset: str, least_f1: float) -> None:
     assert scored(preset, 8.0, (900, 720), 4)["f1"] >= least_f1
+
+
+@pytest.mark.slow
+def test_tight_curls() -> None:
+    figures = scored("dark_skin", 8.0, (900, 720), 4, curl_per_mm=2.0)
+    assert figures["f1"] >= 0.73
+    assert figures["density_error_pct"] <= 9

@@ -46,6 +46,8 @@ _SEEN = 0.3
 _FAN_RAD = (0.0, 0.26, -0.26)
 """Directions about that of the arc in which a centre line may show: one bin to either side."""
 _LEAST_HALF_PX = 0.3
+_FLAT = 1e-9
+"""Keeps the parabolas of points that lie on one another defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _heading(points: Floats) -> tuple[float, float, float]:
     for k in range(n - 2, -1, -1):
         s[k] = s[k + 1] - math.hypot(points[k + 1, 0] - points[k, 0], points[k + 1, 1] - points[k, 1])
     s1, s2, s3, s4 = s.sum(), (s**2).sum(), (s**3).sum(), (s**4).sum()
-    table = np.array([[n, s1, s2], [s1, s2, s3], [s2, s3, s4]])
+    table = np.array([[n, s1, s2], [s1, s2, s3], [s2, s3, s4]]) + _FLAT * np.eye(3)
     sums = np.zeros((3, 2))
     for k in range(n):
         for c in range(2):
