@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from logistic import logistic
 from numpy.typing import NDArray
-from phantoms import NEVER, SIDE_UM, UM_PER_PX, Traced, traced_scene
+from phantoms import NEVER, Traced, preset_scene, traced_scene
 from scipy.spatial import cKDTree
 
 from densitometry.settings import TraceSettings
-from densitometry.simulate import SceneSettings, preset
+from densitometry.simulate import SceneSettings
 from densitometry.trace.bends import BEND_WEIGHTS, bends_between
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -41,24 +41,21 @@ RIDGE = 1e-3
 ODDS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
-def _scene(kind: str, rng: np.random.Generator) -> tuple[SceneSettings, float]:
-    um = float(rng.uniform(*UM_PER_PX))
-    side = int(SIDE_UM / um)
-    scene = dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side))
-    if kind == CURLY:
-        curl, wave = float(rng.uniform(*CURL_PER_MM)), float(rng.uniform(*WAVE_PER_MM))
-        hairs = dataclasses.replace(scene.hairs, curl_per_mm=curl, wave_per_mm=wave)
-        scene = dataclasses.replace(scene, hairs=hairs)
-    return scene, um
+def _scene(kind: str, rng: np.random.Generator) -> SceneSettings:
+    scene = preset_scene(kind, rng)
+    if kind != CURLY:
+        return scene
+    curl, wave = float(rng.uniform(*CURL_PER_MM)), float(rng.uniform(*WAVE_PER_MM))
+    hairs = dataclasses.replace(scene.hairs, curl_per_mm=curl, wave_per_mm=wave)
+    return dataclasses.replace(scene, hairs=hairs)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a piece lies on a true hair: first and last sample, and the share of the piece that does."""
+    """Where a piece lies on a true hair: first and last sample."""
 
     first: int
     last: int
-    share: float
 
     def follows(self, other: Place, um_per_px: float) -> bool:
         """Return whether two pieces of one hair lie one after the other."""
@@ -86,7 +83,7 @@ def _places(traced: Traced) -> list[dict[int, Place]]:
             alike = np.abs((line.directions * hair.directions[near]).sum(axis=1)) >= SAME_DIRECTION_COS
             on = near[(apart < tolerance) & alike]
             if len(on) >= OWN_SHARE * len(near):
-                found[-1][n] = Place(int(on.min()), int(on.max()), len(on) / len(near))
+                found[-1][n] = Place(int(on.min()), int(on.max()))
     return found
 
 
@@ -95,13 +92,13 @@ def picture(task: tuple[int, int]) -> tuple[bool, Floats, Floats]:
     seed, number = task
     rng = np.random.default_rng((seed, number))
     kind = KINDS[number % len(KINDS)]
-    scene, um = _scene(kind, rng)
+    scene = _scene(kind, rng)
     settings = TraceSettings(bend_odds=NEVER, cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER)
-    traced = traced_scene(scene, um, rng, settings)
+    traced = traced_scene(scene, scene.um_per_px, rng, settings)
     bends = bends_between(traced.hairs, traced.maps, traced.picture.contrast)
     places = _places(traced)
     right = [
-        any(places[i][n].follows(places[j][n], um) for n in places[i].keys() & places[j].keys())
+        any(places[i][n].follows(places[j][n], traced.um_per_px) for n in places[i].keys() & places[j].keys())
         for i, j in (bend.pieces for bend in bends)
     ]
     features = np.array([bend.features for bend in bends], float).reshape(-1, len(BEND_WEIGHTS) - 1)

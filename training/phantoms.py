@@ -47,13 +47,17 @@ class Traced:
         return (points + 0.5) / np.array(self.picture.factor) - 0.5
 
 
-def traced_preset(kind: str, rng: np.random.Generator, settings: TraceSettings) -> Traced:
-    """Render a phantom of a preset at a scale drawn by chance, and trace it."""
+def preset_scene(kind: str, rng: np.random.Generator) -> SceneSettings:
+    """Return a preset at a scale drawn by chance."""
     um = float(rng.uniform(*UM_PER_PX))
     side = int(SIDE_UM / um)
-    return traced_scene(
-        dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side)), um, rng, settings
-    )
+    return dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side))
+
+
+def traced_preset(kind: str, rng: np.random.Generator, settings: TraceSettings) -> Traced:
+    """Render a phantom of a preset at a scale drawn by chance, and trace it."""
+    scene = preset_scene(kind, rng)
+    return traced_scene(scene, scene.um_per_px, rng, settings)
 
 
 def traced_scene(

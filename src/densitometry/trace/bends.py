@@ -113,7 +113,7 @@ def _heading(points: Floats) -> tuple[float, float, float]:
             sums[1, c] += value * s[k]
             sums[2, c] += value * s[k] ** 2
     fit = np.linalg.solve(table, sums)
-    speed = max(math.hypot(fit[1, 0], fit[1, 1]), 1e-9)
+    speed = max(math.hypot(fit[1, 0], fit[1, 1]), _FLAT)
     turn = 2.0 * (fit[1, 0] * fit[2, 1] - fit[1, 1] * fit[2, 0]) / speed**3
     return fit[1, 0] / speed, fit[1, 1] / speed, turn
 
@@ -234,7 +234,7 @@ def join_bends(
         contrast: (h, w, 3) log contrast on the detection grid.
         least_odds: log odds from which on pieces are joined; infinite to leave them alone.
     """
-    for _ in range(_ROUNDS if math.isfinite(least_odds) else 0):
+    for _ in range(_ROUNDS):
         bends = sorted(bends_between(hairs, maps, contrast), key=lambda bend: -bend.odds)
         joined: dict[int, Segment | None] = {}
         for bend in bends:
