@@ -17,6 +17,7 @@ from typing import Any
 from densitometry.errors import DensitometryError, OutputError, QualityRefusedError, ResourcesError
 from densitometry.executors import Executor, Lost, local_executor
 from densitometry.inputs import Input
+from densitometry.interrupts import raise_if_interrupted
 from densitometry.recipe import Recipe
 from densitometry.report import images, results
 from densitometry.report.folders import (
@@ -221,6 +222,7 @@ def measure_one(job: Job, item: Input) -> Outcome:
         shutil.rmtree(target, ignore_errors=True)
         return failed(item, no_memory(job, item))
     except Exception as error:  # noqa: BLE001  a bug in one picture must not lose the others
+        raise_if_interrupted()
         shutil.rmtree(target, ignore_errors=True)
         what = f"{item.path.name} made the program fail: {type(error).__name__}: {error}"
         fix = "densitometry doctor   # and report it; -v shows where it failed"

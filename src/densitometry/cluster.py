@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from densitometry._version import __version__
 from densitometry.errors import ClusterError
 from densitometry.executors import IN_FLIGHT_PER_WORKER, Lost
+from densitometry.interrupts import raise_if_interrupted
 
 CONNECT_S = 10.0
 """How long the scheduler, and then its first worker, may take to answer [s]."""
@@ -48,7 +49,9 @@ class DaskCluster:
                 self._fill(call, source, waiting)
                 if not waiting:
                     return
-                for future in self._some_done(waiting):
+                done = self._some_done(waiting)
+                raise_if_interrupted()
+                for future in done:
                     yield waiting.pop(future), self._result(future)
         except BaseException:
             if self._client.status == "running":

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Generic, Protocol, TypeVar
 
+from densitometry.interrupts import raise_if_interrupted
+
 IN_FLIGHT_PER_WORKER = 2
 """Items handed to a worker: one it works on, and the next, so that it never waits."""
 MOST_DEATHS = 2
@@ -59,7 +61,9 @@ class InProcess:
     ) -> Generator[tuple[T, R | Lost], None, None]:
         """Yield each item with its result, in order."""
         for item in items:
-            yield item, call(item)
+            result = call(item)
+            raise_if_interrupted()
+            yield item, result
 
     def prepare(self, modules: Sequence[str]) -> None:
         """Do nothing: what this process needs it imports where it needs it."""
@@ -113,6 +117,7 @@ class LocalPool:
                 if not waiting:
                     return
                 wait(waiting, return_when=FIRST_COMPLETED)
+                raise_if_interrupted()
                 for lane in self._lanes:
                     yield from _finished(lane, again)
         except BaseException:

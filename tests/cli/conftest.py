@@ -68,7 +68,9 @@ def start() -> Callable[..., subprocess.Popen[str]]:
     environment = {**os.environ, "PYTHONPATH": source}
 
     def begin(*arguments: object) -> subprocess.Popen[str]:
-        code = "from densitometry.cli import main; main()"
+        # a process started in the background, as these tests may be, ignores Ctrl-C, and so do its children
+        listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+        code = f"{listen}; from densitometry.cli import main; main()"
         return subprocess.Popen(
             [sys.executable, "-c", code, *map(str, arguments)],
             env=environment,

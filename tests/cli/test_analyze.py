@@ -1,10 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -180,34 +179,47 @@ def test_another_recipe_is_refused_unless_forced(pictures, tmp_path, run):
     assert run(*start, "--set", "measure.unit_radius_um=120", "--force").code == 0
 
 
+def test_an_interrupt_lost_in_a_library_stops_the_run(pictures, tmp_path, run, monkeypatch):
+    """As where a compiler calls Python back: the interrupt is printed there, and the compiler fails."""
+
+    def lose(*_, **__):
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise RuntimeError("no compiled object yet")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("densitometry.analysis.analyze", lose)
+            finished = run("analyze", pictures, "--out", tmp_path / "out", *SCALE)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert finished.code == 130
+    assert finished.error_lines == ["interrupted: what was finished is whole, nothing else was written"]
+    assert not (tmp_path / "out").exists()
+    assert run("analyze", pictures, "--out", tmp_path / "out", *SCALE).code == 0
+
+
 @pytest.mark.slow
-def test_an_interrupt_leaves_whole_folders_only_and_exits_130(pictures, tmp_path):
+def test_an_interrupt_leaves_whole_folders_only_and_exits_130(pictures, tmp_path, start):
     for number in range(600):
         (pictures / f"more-{number:03d}.png").write_bytes((pictures / "one.png").read_bytes())
     out = tmp_path / "out"
     for jobs in ("1", "2"):
-        command = [
-            sys.executable,
-            "-c",
-            "from densitometry.cli import main; main()",
-            "analyze",
-            pictures,
-            "--out",
-            out,
-            *SCALE,
-        ]
-        process = subprocess.Popen(
-            [*map(str, command), "--jobs", jobs, "-q"], stderr=subprocess.PIPE, text=True
-        )
-        deadline = time.monotonic() + 120
-        while (
-            not list(out.glob("[!.]*/summary.json"))
-            and process.poll() is None
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        with start("analyze", pictures, "--out", out, *SCALE, "--jobs", jobs, "-q") as process:
+            try:
+                deadline = time.monotonic() + 120
+                while (
+                    not list(out.glob("[!.]*/summary.json"))
+                    and process.poll() is None
+                    and time.monotonic() < deadline
+                ):
+                    time.sleep(0.02)
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=60)
+            finally:
+                process.kill()
         assert process.returncode == 130, err
         assert "Traceback" not in err
         folders = {path.name for path in out.iterdir() if path.is_dir()}

@@ -4,14 +4,14 @@ import os
 import signal
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from densitometry import executors
+from densitometry import executors, interrupts
 from densitometry.errors import OutputError
 from densitometry.executors import IN_FLIGHT_PER_WORKER, InProcess, LocalPool, Lost
 
@@ -51,6 +51,40 @@ def test_every_executor_gives_every_item_once():
         with closing(executor):
             found = dict(executor.unordered(square, NUMBERS))
         assert found == {number: number * number for number in NUMBERS}
+
+
+def test_an_interrupt_that_got_lost_is_raised_after_the_item():
+    asked: list[int] = []
+
+    def lost(number: int) -> int:
+        asked.append(number)
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        return number
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), interrupts.remembered():
+            list(InProcess().unordered(lost, NUMBERS))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert asked == NUMBERS[:1]
+    assert not interrupts.was_interrupted()
+
+
+def test_an_interrupt_is_left_to_whoever_handles_it():
+    def own(*_: object) -> None:
+        heard.append(True)
+
+    heard: list[bool] = []
+    before = signal.signal(signal.SIGINT, own)
+    try:
+        with interrupts.remembered():
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not interrupts.was_interrupted()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from densitometry._version import __version__
 from densitometry.cli import console
 from densitometry.cli.exits import EXIT_BUG, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 from densitometry.errors import DensitometryError
+from densitometry.interrupts import remembered, was_interrupted
 
 COMMANDS = {
     "analyze": (
@@ -82,6 +83,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code: the contract's 0, 1, 2, 3, 4, 5 or 130."""
+    with remembered():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         result: Any = application.main(args=arguments, prog_name="densitometry", standalone_mode=False)
     except click.UsageError as error:
@@ -91,8 +97,7 @@ def run(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        console.note("interrupted: what was finished is whole, nothing else was written")
-        return EXIT_INTERRUPTED
+        return _interrupted()
     except DensitometryError as error:
         console.show_refusal(error)
         return error.exit_status
@@ -100,6 +105,8 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
         return EXIT_OK
     except Exception as error:  # noqa: BLE001  the last resort: our bug, said as such
+        if was_interrupted():
+            return _interrupted()
         if os.environ.get("DENSITOMETRY_TRACEBACK"):
             traceback.print_exc()
         what = f"{type(error).__name__}: {error}"
@@ -111,3 +118,8 @@ def run(arguments: list[str] | None = None) -> int:
         )
         return EXIT_BUG
     return result if isinstance(result, int) else EXIT_OK
+
+
+def _interrupted() -> int:
+    console.note("interrupted: what was finished is whole, nothing else was written")
+    return EXIT_INTERRUPTED

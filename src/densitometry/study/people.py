@@ -14,6 +14,7 @@ from densitometry.batch import BUG_CODE
 from densitometry.comparison import follow_settings, record_of
 from densitometry.comparison_overlay import write_pictures
 from densitometry.errors import DensitometryError, OutputError
+from densitometry.interrupts import raise_if_interrupted
 from densitometry.report import changes
 from densitometry.report.folders import remove_partials, whole_folder
 from densitometry.study import followed
@@ -43,6 +44,7 @@ def replicates(task: PersonTask) -> Groups | Failure:
         )
         groups = within_visits(visits, follow_settings(task.recipe))
     except Exception as error:  # noqa: BLE001  one participant must not lose the others
+        raise_if_interrupted()
         return _failure(task, error)
     followed.write_groups(task, groups)
     return groups
@@ -67,6 +69,7 @@ def follow_person(task: PersonTask) -> PersonRows:
         except OutputError:
             raise
         except Exception as error:  # noqa: BLE001  one participant must not lose the others
+            raise_if_interrupted()
             return _refused(task, _failure(task, error))
         return followed.write_rows(task, rows)
     return _refused(task, task.failure)
