@@ -10,7 +10,6 @@ the weights fitted on half of the pictures, and what they would join on the rest
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,35 +18,23 @@ from pathlib import Path
 import numpy as np
 from logistic import logistic
 from numpy.typing import NDArray
-from phantoms import NEVER, Traced, preset_scene, traced_scene
+from phantoms import CURLY, NEVER, Traced, curly_scene, preset_scene, traced_scene
 from scipy.spatial import cKDTree
 
 from densitometry.settings import TraceSettings
-from densitometry.simulate import SceneSettings
 from densitometry.trace.bends import BEND_WEIGHTS, bends_between
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import SAME_DIRECTION_COS, STEP_PX, TOLERANCE_PX, TOLERANCE_UM, sample
 
 Floats = NDArray[np.float64]
-CURLY = "dark_skin"
 KINDS = ("ordinary", CURLY, "dense", CURLY, "thinning", CURLY, "grey", CURLY, "clipped", CURLY)
-CURL_PER_MM, WAVE_PER_MM = (0.5, 2.5), (0.5, 3.0)
 OWN_SHARE = 0.6
 """Both pieces lie that far on the hair they share."""
 OVERLAP_UM, OVERLAP_SHARE = 60.0, 0.3
 """And run beside each other for less than this, with such a share of the shorter one."""
 RIDGE = 1e-3
 ODDS = (-1.0, -0.5, 0.0, 0.5, 1.0)
-
-
-def _scene(kind: str, rng: np.random.Generator) -> SceneSettings:
-    scene = preset_scene(kind, rng)
-    if kind != CURLY:
-        return scene
-    curl, wave = float(rng.uniform(*CURL_PER_MM)), float(rng.uniform(*WAVE_PER_MM))
-    hairs = dataclasses.replace(scene.hairs, curl_per_mm=curl, wave_per_mm=wave)
-    return dataclasses.replace(scene, hairs=hairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +79,7 @@ def picture(task: tuple[int, int]) -> tuple[bool, Floats, Floats]:
     seed, number = task
     rng = np.random.default_rng((seed, number))
     kind = KINDS[number % len(KINDS)]
-    scene = _scene(kind, rng)
+    scene = curly_scene(rng) if kind == CURLY else preset_scene(kind, rng)
     settings = TraceSettings(bend_odds=NEVER, cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER)
     traced = traced_scene(scene, scene.um_per_px, rng, settings)
     bends = bends_between(traced.hairs, traced.maps, traced.picture.contrast)

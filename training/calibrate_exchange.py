@@ -1,9 +1,11 @@
 """Which hairs exchanged tails: fit the odds of `densitometry.trace.junctions` on rendered pictures.
 
-    python training/calibrate_exchange.py --count 48 [--seed 78]
+    python training/calibrate_exchange.py --count 400 [--seed 78]
 
-Hairs are traced without any exchange. At every junction the truth says whose arm each one is, and so which
-pairing is right. Prints the weights fitted on every other picture, and how they do on the rest.
+Half of the phantoms have curly hair, up to twice as curly as the preset `dark_skin`. Hairs are traced
+without any exchange. At every junction the truth says whose arm each one is, and so which
+pairing is right. Prints the weights for straight and for curled hair fitted on half of the pictures, and how
+they and those shipped do on the rest. Shipped are those for curled hair (docs/decisions/0021).
 """
 
 from __future__ import annotations
@@ -11,29 +13,30 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from logistic import logistic
 from numpy.typing import NDArray
-from phantoms import NEVER, traced_preset
+from phantoms import CURLY, NEVER, curly_scene, preset_scene, traced_scene
 from scipy.spatial import cKDTree
 
 from densitometry.settings import TraceSettings
 from densitometry.simulate import Phantom
-from densitometry.trace.junctions import Junction, find_junctions
+from densitometry.trace.junctions import CROSSING_WEIGHTS, ENDING_WEIGHTS, Junction, find_junctions
 from densitometry.trace.segments import Segment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import sample
 
 Floats = NDArray[np.float64]
-KINDS = ("ordinary", "dense", "thinning", "blond", "grey", "dark_skin")
-"""Presets whose hairs cross."""
+KINDS = ("ordinary", CURLY, "dense", CURLY, "thinning", CURLY, "grey", CURLY, "blond", CURLY)
+"""Presets whose hairs cross, each beside curly hair."""
 ARM_PX = 45
 NEAR_PX = 3.0
 PARALLEL_COS = 0.85
-RIDGE = 1e-3
+RIDGE = 1e-4
 
 
 class Truth:
@@ -76,50 +79,59 @@ def right_pairing(truth: Truth, a: Segment, b: Segment, junction: Junction) -> b
     return None if old == new else new > old
 
 
-def picture(kind: str, rng: np.random.Generator) -> list[tuple[Junction, bool]]:
-    """Trace one phantom of a kind and judge its junctions."""
+def picture(task: tuple[int, int]) -> tuple[bool, list[tuple[Junction, bool]]]:
+    """Trace one phantom: whether it is curly, and its junctions with what is right there."""
+    seed, number = task
+    rng = np.random.default_rng((seed, number))
+    kind = KINDS[number % len(KINDS)]
+    scene = curly_scene(rng) if kind == CURLY else preset_scene(kind, rng)
     settings = TraceSettings(
         exchange_odds=NEVER, bend_odds=NEVER, cut_odds=NEVER, least_presence=0.0, sibling_odds=NEVER
     )
-    traced = traced_preset(kind, rng, settings)
+    traced = traced_scene(scene, scene.um_per_px, rng, settings)
     truth = Truth(traced.phantom, np.array(traced.picture.factor))
     judged = []
     for i, j, junction in find_junctions(traced.hairs, traced.picture.contrast):
         right = right_pairing(truth, traced.hairs[i], traced.hairs[j], junction)
         if right is not None:
             judged.append((junction, right))
-    return judged
+    return kind == CURLY, judged
+
+
+def table(rows: list[tuple[bool, list[tuple[Junction, bool]]]], ending: bool) -> tuple[Floats, Floats]:
+    """Features of all junctions of a sort, and whether tails ought to be exchanged."""
+    judged = [pair for _, row in rows for pair in row if bool(pair[0].ending) == ending]
+    return np.array([junction.features for junction, _ in judged]), np.array([r for _, r in judged], float)
 
 
 def main() -> None:
-    """Fit on every other picture, test on the rest."""
+    """Fit on half of the pictures, test on the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=48)
+    parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=78)
+    parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    pictures = [
-        picture(KINDS[i // 2 % len(KINDS)], np.random.default_rng((args.seed, i))) for i in range(args.count)
-    ]
+    with ProcessPoolExecutor(args.jobs) as pool:
+        pictures = list(pool.map(picture, [(args.seed, number) for number in range(args.count)]))
+    # pairs of neighbouring numbers: one plain kind and one curly
+    fitted = [row for number, row in enumerate(pictures) if number // 2 % 2 == 0]
+    rest = [row for number, row in enumerate(pictures) if number // 2 % 2]
     for name, ending in (("crossing", False), ("ending", True)):
-        parts = [
-            [
-                (junction.features, right)
-                for row in half
-                for junction, right in row
-                if bool(junction.ending) == ending
-            ]
-            for half in (pictures[::2], pictures[1::2])
-        ]
-        (x, y), (xt, yt) = ((np.array([p[0] for p in s]), np.array([p[1] for p in s], float)) for s in parts)
+        x, y = table(fitted, ending)
         weights = logistic(x, y, ridge=RIDGE, constant=ending)
-        odds = xt @ weights[:-1] + weights[-1]
-        least = TraceSettings().exchange_odds
         print(f"{name}: {', '.join(f'{w:.2f}' for w in weights)}")
-        print(
-            f"  {len(y)} junctions, {int(y.sum())} to exchange; on the other {len(yt)}: "
-            f"{int(((odds > least) & (yt == 1)).sum())} of {int(yt.sum())} found, "
-            f"{int(((odds > least) & (yt == 0)).sum())} wrongly exchanged"
-        )
+        print(f"  {len(y)} junctions, {int(y.sum())} to exchange")
+        for curly in (False, True):
+            xt, yt = table([row for row in rest if row[0] == curly], ending)
+            shipped = np.array([*ENDING_WEIGHTS] if ending else [*CROSSING_WEIGHTS, 0.0])
+            least = TraceSettings().exchange_odds
+            for which, used in (("fitted", weights), ("shipped", shipped)):
+                odds = xt @ used[:-1] + used[-1]
+                print(
+                    f"  {which}, on the other {len(yt)}, {'curly' if curly else 'plain'}: "
+                    f"{int(((odds > least) & (yt == 1)).sum())} of {int(yt.sum())} found, "
+                    f"{int(((odds > least) & (yt == 0)).sum())} wrongly exchanged"
+                )
 
 
 if __name__ == "__main__":

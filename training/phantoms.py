@@ -22,6 +22,8 @@ Floats = NDArray[np.float64]
 NEVER = math.inf
 SIDE_UM = 6000.0
 UM_PER_PX = (5.0, 9.0)
+CURLY = "dark_skin"
+CURL_PER_MM, WAVE_PER_MM = (0.5, 2.5), (0.5, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,14 @@ def preset_scene(kind: str, rng: np.random.Generator) -> SceneSettings:
     um = float(rng.uniform(*UM_PER_PX))
     side = int(SIDE_UM / um)
     return dataclasses.replace(preset(kind), um_per_px=um, size_px=(side, side))
+
+
+def curly_scene(rng: np.random.Generator) -> SceneSettings:
+    """Return curly hair, up to twice as curly as the preset, at a scale drawn by chance."""
+    scene = preset_scene(CURLY, rng)
+    curl, wave = float(rng.uniform(*CURL_PER_MM)), float(rng.uniform(*WAVE_PER_MM))
+    hairs = dataclasses.replace(scene.hairs, curl_per_mm=curl, wave_per_mm=wave)
+    return dataclasses.replace(scene, hairs=hairs)
 
 
 def traced_preset(kind: str, rng: np.random.Generator, settings: TraceSettings) -> Traced:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tests.drawn_shafts import hair
 
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
-from densitometry.trace.junctions import find_junctions
+from densitometry.trace.junctions import curled_near, find_junctions
 from densitometry.trace.segments import turned
 
 Floats = NDArray[np.floating[Any]]
@@ -140,3 +140,28 @@ def test_hairs_that_curl_past_each_other_again_and_again_do_not_grow() -> None:
     found = exchange_tails(hairs, SKIN, ExchangeSettings(least_odds=-20.0))
     assert len(found) == len(hairs)
     assert sum(len(s.points) for s in found) < 1.2 * sum(len(s.points) for s in hairs)
+
+
+def waves(x0: float, y0: float, lean: float, length: int = 160) -> Floats:
+    """A hair that swings from side to side, as curled hair seen flat does: up to 0.03 rad/px."""
+    angle = lean + 0.7 * np.sin(2 * np.pi * np.arange(length) / 140)
+    return np.stack([x0 + np.cumsum(np.cos(angle)), y0 + np.cumsum(np.sin(angle))], axis=1)
+
+
+def test_curled_hair_is_told_by_the_hair_near_by() -> None:
+    straight, curled = ([hair(make(20, y, 0)) for y in (40, 90, 140)] for make in (line, waves))
+    assert not curled_near(straight, SKIN.shape).any()
+    assert curled_near(curled, SKIN.shape).min() == 1.0
+    far = [hair(waves(1000, 1000, 0))]
+    here = slice(0, 12)
+    assert not curled_near(straight + far, (1300, 1300))[here, here].any()
+
+
+def test_curls_that_took_each_others_tails_get_them_back() -> None:
+    a = waves(20, 75, 0.15)
+    b = np.array([0.0, 180.0]) + a * [1, -1]
+    at = int(np.argmin(np.hypot(*(a - b).T)))
+    others = [hair(waves(20, y, 0)) for y in (20, 180)]
+    found = exchange_tails([*map(hair, swapped(a, b, at)), *others], SKIN, ALWAYS)
+    ends = {(round(float(s.points[0, 1])), round(float(s.points[-1, 1]))) for s in found}
+    assert {(round(float(p[0, 1])), round(float(p[-1, 1]))) for p in (a, b)} <= ends

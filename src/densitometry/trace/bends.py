@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 
 from densitometry.trace.curves import evidence
 from densitometry.trace.joins import merged
-from densitometry.trace.junctions import bend_misfit
+from densitometry.trace.junctions import bend_misfit, heading
 from densitometry.trace.maps import EvidenceMaps
 from densitometry.trace.sampling import sample, sample_colours
 from densitometry.trace.segments import Segment
@@ -46,8 +46,6 @@ _SEEN = 0.3
 _FAN_RAD = (0.0, 0.26, -0.26)
 """Directions about that of the arc in which a centre line may show: one bin to either side."""
 _LEAST_HALF_PX = 0.3
-_FLAT = 1e-9
-"""Keeps the parabolas of points that lie on one another defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +94,6 @@ class Bend:
         return float(told + BEND_WEIGHTS[-1])
 
 
-@njit(cache=True)
-def _heading(points: Floats) -> tuple[float, float, float]:
-    """Direction (x, y) and curvature at the last of some points, by the parabolas through them."""
-    n = len(points)
-    s = np.zeros(n)
-    for k in range(n - 2, -1, -1):
-        s[k] = s[k + 1] - math.hypot(points[k + 1, 0] - points[k, 0], points[k + 1, 1] - points[k, 1])
-    s1, s2, s3, s4 = s.sum(), (s**2).sum(), (s**3).sum(), (s**4).sum()
-    table = np.array([[n, s1, s2], [s1, s2, s3], [s2, s3, s4]]) + _FLAT * np.eye(3)
-    sums = np.zeros((3, 2))
-    for k in range(n):
-        for c in range(2):
-            value = points[k, c] - points[n - 1, c]
-            sums[0, c] += value
-            sums[1, c] += value * s[k]
-            sums[2, c] += value * s[k] ** 2
-    fit = np.linalg.solve(table, sums)
-    speed = max(math.hypot(fit[1, 0], fit[1, 1]), _FLAT)
-    turn = 2.0 * (fit[1, 0] * fit[2, 1] - fit[1, 1] * fit[2, 0]) / speed**3
-    return fit[1, 0] / speed, fit[1, 1] / speed, turn
-
-
 def _ends(hairs: Sequence[Segment]) -> list[_End]:
     found = []
     for number, hair in enumerate(hairs):
@@ -129,7 +105,7 @@ def _ends(hairs: Sequence[Segment]) -> list[_End]:
                 continue
             part = slice(_ARM_POINTS - 1, None, -1) if is_root else slice(-_ARM_POINTS, None)
             arm = np.ascontiguousarray(hair.points[part], np.float64)
-            x, y, bend = _heading(arm[-_END_POINTS:])
+            x, y, bend = heading(arm[-_END_POINTS:])
             near = hair.half_width[:_WIDTH_POINTS] if is_root else hair.half_width[-_WIDTH_POINTS:]
             half = max(float(np.median(near)), _LEAST_HALF_PX)
             found.append(_End(number, is_root, arm, np.array([x, y]), bend, half, seen))

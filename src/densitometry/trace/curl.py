@@ -38,6 +38,18 @@ def price_shares(curves: Sequence[Floats], shape: tuple[int, int], usual_curl_ra
         shape: height and width of the maps.
         usual_curl_rad_per_px: mean curvature that is taken for straight hair.
     """
+    curl = curl_near(curves, shape)
+    share = np.square(usual_curl_rad_per_px / np.maximum(curl, usual_curl_rad_per_px))
+    return np.maximum(share, _LEAST_SHARE)
+
+
+def curl_near(curves: Sequence[Floats], shape: tuple[int, int]) -> Floats:
+    """Mean curvature [rad/px] of the lines about each cell of 16 px, 0 where too little is seen.
+
+    Args:
+        curves: (N, 5) as `curves.follow_curves` returns them.
+        shape: height and width of the maps.
+    """
     cells = (shape[0] // _CELL_PX + 1, shape[1] // _CELL_PX + 1)
     turn, points = np.zeros(cells), np.zeros(cells)
     for curve in curves:
@@ -55,9 +67,7 @@ def price_shares(curves: Sequence[Floats], shape: tuple[int, int], usual_curl_ra
         cv2.boxFilter(plane, -1, side, normalize=False, borderType=cv2.BORDER_CONSTANT)
         for plane in (turn, points)
     )
-    curl = near / np.maximum(seen, 1.0) / _STEPS_PER_RAD
-    share = np.square(usual_curl_rad_per_px / np.maximum(curl, usual_curl_rad_per_px))
-    return np.where(seen < _LEAST_POINTS, 1.0, np.maximum(share, _LEAST_SHARE))
+    return np.where(seen < _LEAST_POINTS, 0.0, near / np.maximum(seen, 1.0) / _STEPS_PER_RAD)
 
 
 def cell_of(x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.junctions import Junction, junctions_between, line_of, near_pairs
+from densitometry.trace.junctions import Junction, curled_near, junctions_between, line_of, near_pairs
 from densitometry.trace.segments import Segment, stretch_of, turned, upright
 
 Floats = NDArray[np.floating[Any]]
@@ -104,7 +104,8 @@ def exchange_tails(segments: list[Segment], contrast: Floats, settings: Exchange
     """
     if len(segments) < 2:
         return segments
-    lines = {k: line_of(segment, contrast) for k, segment in enumerate(segments)}
+    curled = curled_near(segments, contrast.shape)
+    lines = {k: line_of(segment, contrast, curled) for k, segment in enumerate(segments)}
     queue: list[tuple[float, int, int, int, Junction]] = []
 
     def judge(i: int, j: int) -> None:
@@ -123,7 +124,7 @@ def exchange_tails(segments: list[Segment], contrast: Floats, settings: Exchange
         _, i, j, _, junction = heapq.heappop(queue)
         new = exchanged(lines.pop(i).segment, lines.pop(j).segment, junction)
         for hair in new:
-            lines[following] = line = line_of(hair, contrast)
+            lines[following] = line = line_of(hair, contrast, curled)
             for k, other in lines.items():
                 apart = (line.low > other.high) | (line.high < other.low)
                 if k < following - (hair is new[1]) and not apart.any():

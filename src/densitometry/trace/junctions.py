@@ -9,6 +9,7 @@ All lengths are pixels of the detection grid.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from densitometry.trace.curl import cell_of, curl_near
 from densitometry.trace.sampling import sample_colours
 from densitometry.trace.segments import Segment
 
@@ -40,6 +42,10 @@ _FLAT = 1e-9
 _JUNCTION_POINTS = 12
 """Points next to the stretch whose half width is compared."""
 _TIP_POINTS = 6
+_HEADING_POINTS = 16
+_WORST_TURN_RAD = 1.5
+_CURL_PER_PX = (0.0065, 0.0105)
+"""Mean curvature of the hair near by [rad/px] up to which it is straight, and from which on it is curled."""
 _WORST_MISFIT_PX = 3.0
 _LEAST_HALF_PX = 0.3
 _WORST_COLOUR = 0.3
@@ -47,11 +53,18 @@ _LOOKUP_STEP = 3
 _FAR_PX2, _SKIP = 400.0, 0.8
 _LOOKUP_PX = 10.0
 
-CROSSING_WEIGHTS = (-1.46, -0.02, -16.0, -2.46, -7.58)
-"""Log odds of exchanging both tails, per unit of `_chain` features, new pairing less old. Fitted on 17
-rendered pictures, as `training/calibrate_exchange.py` does it on others with the same exchanges found."""
-ENDING_WEIGHTS = (-3.46, 0.39, -11.91, -0.1, -7.61, -0.86, -0.35)
-"""The same where one hair ends in the stretch: then the taper of the ending arm, and a constant last."""
+CROSSING_WEIGHTS = (
+    *(-1.46, -0.02, -16, -2.46, -7.58, 0, 0),
+    *(-1.65, 0.43, 2.31, -3.47, -7.58, -1.66, -0.5),
+)
+"""Log odds of exchanging both tails, per unit of `_chain` features, new pairing less old: in straight hair (fitted
+on 17 rendered pictures), then in curled hair (`training/calibrate_exchange.py`, 300 pictures)."""
+ENDING_WEIGHTS = (
+    *(-3.46, 0.39, -11.91, -0.1, -7.61, 0, 0, -0.86),
+    *(-1.65, 0.4, 4.43, -1.81, -4.44, -2.17, -0.91, -1.33),
+    -0.4,
+)
+"""The same where one hair ends in the stretch: then also the taper of the ending arm, and a constant last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +75,7 @@ class Junction:
         first: index of the first and of the last point beside the other on the first hair.
         second: the same on the second hair, counted the way the first one runs.
         same_way: whether both run the same way from root to tip.
-        features: what speaks for another pairing, new less old.
+        features: what speaks for another pairing, new less old: shared out between straight and curled hair.
         ending: 0 for four arms; else 1 + number of the missing arm (before, after; first, second hair).
     """
 
@@ -83,11 +96,20 @@ class Junction:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A hair with what junctions ask of it: x, y, smooth half width, three colours; tangents."""
+    """A hair with what junctions ask of it.
+
+    Attributes:
+        segment: the hair.
+        look: (n, 6) x, y, smooth half width, three colours.
+        tangent: (n, 2).
+        curled: (n,) how curled the hair near by is: 0 where a parabola follows it, 1 where it tells nothing.
+        low, high: corners [x, y] of all that may be near it.
+    """
 
     segment: Segment
     look: Floats
     tangent: Floats
+    curled: Floats
     low: Floats
     high: Floats
 
@@ -104,14 +126,27 @@ def _smooth(values: Floats, points: int) -> Floats:
     return out / points
 
 
-def line_of(segment: Segment, contrast: Floats) -> Line:
-    """Look at a hair; contrast is (h, w, 3)."""
+def curled_near(segments: Sequence[Segment], shape: tuple[int, ...]) -> Floats:
+    """Return how curled hair is about each cell of 16 px, from 0 for straight to 1."""
+    curves = []
+    for segment in segments:
+        step = np.gradient(np.asarray(segment.points, np.float64), axis=0)
+        theta = np.arctan2(step[:, 1], step[:, 0])
+        curves.append(np.column_stack([segment.points, segment.evidence, theta, np.ones(len(theta))]))
+    straight, curled = _CURL_PER_PX
+    curl = curl_near(curves, (shape[0], shape[1]))
+    return np.asarray(np.clip((curl - straight) / (curled - straight), 0.0, 1.0))
+
+
+def line_of(segment: Segment, contrast: Floats, curled: Floats) -> Line:
+    """Look at a hair; contrast is (h, w, 3), and `curled` is that of the hair near by."""
     points = np.asarray(segment.points, np.float64)
     step = _smooth(np.gradient(points, axis=0), _TANGENT_POINTS)
     half = _smooth(np.asarray(segment.half_width, np.float64)[:, None], _WIDTH_POINTS)
     tangent = step / np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-9)
     look = np.ascontiguousarray(np.column_stack([points, half, sample_colours(contrast, points)]))
-    return Line(segment, look, tangent, points.min(axis=0) - _LOOKUP_PX, points.max(axis=0) + _LOOKUP_PX)
+    low, high = points.min(axis=0) - _LOOKUP_PX, points.max(axis=0) + _LOOKUP_PX
+    return Line(segment, look, tangent, curled[cell_of(points[:, 0], points[:, 1])], low, high)
 
 
 @njit(cache=True)
@@ -180,22 +215,78 @@ def bend_misfit(points: Floats) -> tuple[float, float]:
 
 
 @njit(cache=True)
+def heading(points: Floats) -> tuple[float, float, float]:
+    """Direction (x, y) and curvature at the last of some points, by the parabolas through them."""
+    n = len(points)
+    s = np.zeros(n)
+    for k in range(n - 2, -1, -1):
+        s[k] = s[k + 1] - math.hypot(points[k + 1, 0] - points[k, 0], points[k + 1, 1] - points[k, 1])
+    s1, s2, s3, s4 = s.sum(), (s**2).sum(), (s**3).sum(), (s**4).sum()
+    table = np.array([[n, s1, s2], [s1, s2, s3], [s2, s3, s4]]) + _FLAT * np.eye(3)
+    sums = np.zeros((3, 2))
+    for k in range(n):
+        for c in range(2):
+            value = points[k, c] - points[n - 1, c]
+            sums[0, c] += value
+            sums[1, c] += value * s[k]
+            sums[2, c] += value * s[k] ** 2
+    fit = np.linalg.solve(table, sums)
+    speed = max(math.hypot(fit[1, 0], fit[1, 1]), _FLAT)
+    turn = 2.0 * (fit[1, 0] * fit[2, 1] - fit[1, 1] * fit[2, 0]) / speed**3
+    return fit[1, 0] / speed, fit[1, 1] / speed, turn
+
+
+@njit(cache=True)
+def _cubic_misfit(before: Floats, after: Floats) -> float:
+    """Root mean square distance of two arms from the cubic in arc length through both."""
+    points = np.vstack((before, after))
+    n = len(points)
+    s = np.zeros(n)
+    for k in range(1, n):
+        s[k] = s[k - 1] + math.hypot(points[k, 0] - points[k - 1, 0], points[k, 1] - points[k - 1, 1])
+    s = 2.0 * s / max(s[-1], _FLAT) - 1.0
+    design = np.ones((n, 4))
+    for power in range(1, 4):
+        design[:, power] = design[:, power - 1] * s
+    table = design.T @ design + _FLAT * np.eye(4)
+    rest = points - design @ np.linalg.solve(table, design.T @ points)
+    return math.sqrt((rest**2).sum() / n)
+
+
+@njit(cache=True)
+def _odd_turn(before: Floats, after: Floats) -> float:
+    """How far the turn from one arm to the next differs from what their curvatures foretell [rad]."""
+    x, y, leaving = heading(before[-_HEADING_POINTS:])
+    u, v, arriving = heading(after[:_HEADING_POINTS][::-1])
+    gap = math.hypot(after[0, 0] - before[-1, 0], after[0, 1] - before[-1, 1])
+    turn = math.atan2(y * u - x * v, -x * u - y * v)
+    return min(abs(turn - (leaving - arriving) / 2 * gap), _WORST_TURN_RAD)
+
+
+@njit(cache=True)
 def _log_half(part: Floats) -> float:
     return math.log(max(float(np.median(part[:, 2])), _LEAST_HALF_PX))
 
 
 @njit(cache=True)
 def _chain(before: Floats, after: Floats) -> Floats:
-    """How badly two arms make one hair: misfit [px], its square, curvature [1/10 px], log width, colour."""
-    misfit, curvature = bend_misfit(np.vstack((before[:, :2], after[:, :2])))
+    """How badly two arms make one hair.
+
+    Misfit of a parabola [px], its square, curvature [1/10 px], log width, colour, misfit of a cubic [px], odd
+    turn between them [rad].
+    """
+    first, second = np.ascontiguousarray(before[:, :2]), np.ascontiguousarray(after[:, :2])
+    misfit, curvature = bend_misfit(np.vstack((first, second)))
     misfit = min(misfit, _WORST_MISFIT_PX)
+    cubic = min(_cubic_misfit(first, second), _WORST_MISFIT_PX)
     width = abs(_log_half(before[-_JUNCTION_POINTS:]) - _log_half(after[:_JUNCTION_POINTS]))
     channels = before.shape[1] - 3
     apart = np.zeros(channels)
     for k in range(channels):
         apart[k] = np.median(before[:, 3 + k]) - np.median(after[:, 3 + k])
     hue = math.sqrt(((apart - apart.mean()) ** 2).sum())
-    return np.array([misfit, misfit**2, 10.0 * curvature, width, min(hue, _WORST_COLOUR)])
+    turn = _odd_turn(first, second)
+    return np.array([misfit, misfit**2, 10.0 * curvature, width, min(hue, _WORST_COLOUR), cubic, turn])
 
 
 def _taper(arm: Floats) -> float:
@@ -247,6 +338,8 @@ def _junction(a: Line, b: Line, place: tuple[int, int, int, int, bool]) -> Junct
         features = _ending(arms, missing)
     else:
         return None
+    curled = float(a.curled[(i0 + i1) // 2])
+    features = np.concatenate([features * (1 - curled), features * curled])
     return Junction((i0, i1), (j0, j1), same, tuple(features.tolist()), missing + 1)
 
 
@@ -275,7 +368,8 @@ def find_junctions(segments: list[Segment], contrast: Floats) -> list[tuple[int,
     if len(segments) < 2:
         return []
     planes = np.ascontiguousarray(contrast, np.float32)
-    lines = [line_of(segment, planes) for segment in segments]
+    curled = curled_near(segments, contrast.shape)
+    lines = [line_of(segment, planes, curled) for segment in segments]
     return [
         (i, j, junction) for i, j in near_pairs(lines) for junction in junctions_between(lines[i], lines[j])
     ]
