@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from phantoms import NEVER, traced_preset
 
 from densitometry.settings import TraceSettings
 from densitometry.trace.bodies import body_of, surroundings_of
-from densitometry.trace.siblings import split_odds, two_bars, with_own_widths
+from densitometry.trace.siblings import Split, split_odds, told_by, two_bars, with_own_widths
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.score import TOLERANCE_PX, TOLERANCE_UM, pair_hairs, sample
@@ -28,23 +29,27 @@ Floats = NDArray[np.float64]
 KINDS = ("clipped", "clipped", "clipped", "clipped", "ordinary", "dense", "thinning", "dark_skin")
 """Presets: half of the pictures are clipped, where hairs of one opening lie in one body."""
 NEAR_UM = 60.0
-ODDS = (-1.5, -1.0, -0.7, -0.4, 0.0)
+ODDS = (-1.5, -1.1, -0.7, -0.4, 0.0)
+RIDGE = 1e-4
 
 
-def picture(kind: str, rng: np.random.Generator) -> list[tuple[tuple[float, ...], int]]:
-    """Trace one phantom: for each line the features of its two bars, and the hairs that they would win."""
+def picture(task: tuple[int, int]) -> tuple[Floats, NDArray[np.int64]]:
+    """Trace one phantom: what tells of each line whether it is two, and the hairs that two would win."""
+    seed, number = task
+    kind, rng = KINDS[number // 2 % len(KINDS)], np.random.default_rng((seed, number))
     traced = traced_preset(kind, rng, TraceSettings(sibling_odds=NEVER))
     picture, um = traced.picture, traced.um_per_px
     around = surroundings_of(traced.hairs, picture.contrast, picture.valid)
     lines = [traced.native(hair.points) for hair in traced.hairs]
     truth = [np.asarray(hair.line_px, float) for hair in traced.phantom.hairs]
-    judged: list[tuple[tuple[float, ...], int]] = []
+    splits: list[Split] = []
+    won: list[int] = []
     for i, line in enumerate(lines):
         body = body_of((i,), around)
         split = body and two_bars(body)
-        if body is None or not split:
+        if not split:
             continue
-        pair = [traced.native(body.points(bar)) for bar in with_own_widths(split, body)]
+        pair = [traced.native(split.body.points(bar)) for bar in with_own_widths(split)]
         places = np.vstack([line, *pair])
         low, high = places.min(axis=0) - NEAR_UM / um, places.max(axis=0) + NEAR_UM / um
 
@@ -61,8 +66,9 @@ def picture(kind: str, rng: np.random.Generator) -> list[tuple[tuple[float, ...]
             )
             for found in ([*others, line], [*others, *pair])
         )
-        judged.append((split.features, two - one))
-    return judged
+        splits.append(split)
+        won.append(two - one)
+    return told_by(splits), np.array(won, np.int64)
 
 
 def main() -> None:
@@ -70,17 +76,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=240)
     parser.add_argument("--seed", type=int, default=83)
+    parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    rows = [
-        picture(KINDS[i // 2 % len(KINDS)], np.random.default_rng((args.seed, i))) for i in range(args.count)
-    ]
-    fitted, rest = ([line for row in half for line in row] for half in (rows[::2], rows[1::2]))
-    x, y = np.array([f for f, _ in fitted]), np.array([won > 0 for _, won in fitted], float)
-    weights = logistic(x, y)
-    print("split:", ", ".join(f"{w:.2f}" for w in weights), f"of {len(y)} lines {int(y.sum())} are two")
-    shipped = np.array([split_odds(f) for f, _ in rest])
-    fresh = np.column_stack([np.array([f for f, _ in rest]), np.ones(len(rest))]) @ weights
-    won = np.array([w for _, w in rest])
+    with ProcessPoolExecutor(args.jobs) as pool:
+        rows = list(pool.map(picture, [(args.seed, number) for number in range(args.count)]))
+    (x, y), (rest, won) = ((np.concatenate(part) for part in zip(*rows[k::2], strict=True)) for k in (0, 1))
+    weights = logistic(x, (y > 0).astype(float), ridge=RIDGE)
+    print("split:", ", ".join(f"{w:.2f}" for w in weights), f"of {len(y)} lines {int((y > 0).sum())} are two")
+    print("usual:", np.round(np.median(x[:, :2], axis=0), 1))
+    shipped, fresh = split_odds(rest), rest @ weights[:-1] + weights[-1]
     for name, odds in (("fitted", fresh), ("shipped", shipped)):
         for least in ODDS:
             taken = odds >= least

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from tests.drawn_shafts import DARK, SEEN, hair, line, picture, shaft
 
-from densitometry.trace.siblings import SiblingSettings, split_siblings
+from densitometry.trace.bodies import body_of, surroundings_of
+from densitometry.trace.siblings import SiblingSettings, Split, split_odds, split_siblings, told_by, two_bars
 
 Floats = NDArray[np.floating[Any]]
 SETTINGS = SiblingSettings()
@@ -134,3 +136,34 @@ def test_an_end_that_the_border_cuts_stays_with_the_shaft_that_reaches_it() -> N
     whole = np.vstack([a[:40], line((44, 82), (58, 86)), b[26:]])
     found = split_siblings([hair(whole, root_cut=True)], plane, SEEN, SETTINGS)
     assert sorted((h.points[0, 0] < 20, h.root_cut) for h in found) == [(False, False), (True, True)]
+
+
+def split_of(name: str) -> Split:
+    a, b = BODIES[name]
+    around = surroundings_of([hair(traced(name))], picture(shaft(a, 4.5), shaft(b, 4.5)), SEEN)
+    body = body_of((0,), around)
+    assert body is not None
+    split = two_bars(body)
+    assert split is not None
+    return split
+
+
+def test_what_two_bars_win_near_by_is_no_sign_of_two() -> None:
+    """Where all shafts are ragged two bars explain each better than one does."""
+    one = split_of("beside")
+    smooth = [dataclasses.replace(one, gain=-5.5, gain_over_pointed=-5.5) for _ in range(9)]
+    ragged = [dataclasses.replace(one, gain=-3.5, gain_over_pointed=-3.5) for _ in range(9)]
+    assert split_odds(told_by([one, *ragged]))[0] < split_odds(told_by([one, *smooth]))[0] - 1
+
+
+def test_a_body_wider_than_those_near_by_is_sooner_two() -> None:
+    one = split_of("beside")
+    thin, thick = (
+        [dataclasses.replace(one, log_half_width=one.log_half_width + by) for _ in range(9)]
+        for by in (-0.5, 0.0)
+    )
+    assert split_odds(told_by([one, *thin]))[0] > split_odds(told_by([one, *thick]))[0] + 0.5
+
+
+def test_no_bodies_tell_nothing() -> None:
+    assert split_odds(told_by([])).shape == (0,)

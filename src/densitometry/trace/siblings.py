@@ -3,7 +3,8 @@
 Hairs of one opening lie so close that what is seen is one dark body: side by side with staggered tips, a V,
 an X. The centre-line evidence is then smeared over it, and one line wanders from shaft to shaft. The darkness
 tells: one bar as wide as may be leaves steps, notches and tapers unexplained that two bars of the width that
-the maps expect fill.
+the maps expect fill. How much of that is usual, where shafts are ragged, pressed or out of focus, the bodies
+near by tell.
 All lengths are pixels of the detection grid.
 """
 
@@ -22,13 +23,17 @@ from numpy.typing import NDArray
 from densitometry.trace.bars import BEGIN, BOW, END, HALF_WIDTH, OFFSET, SLOPE, best_fit, covered, fit_bars
 from densitometry.trace.bodies import BEYOND_PX, Body, body_of, surroundings_of
 from densitometry.trace.confidence import logistic
+from densitometry.trace.nearby import medians_near
 from densitometry.trace.segments import Segment
 from densitometry.trace.workers import do_all
 
 Floats = NDArray[np.floating[Any]]
 
-SPLIT_WEIGHTS = (0.92, 1.09, -21.52, 7.53)
-"""Coefficients of `Split.features`, the constant last: what `training/calibrate_siblings.py` prints."""
+SPLIT_WEIGHTS = (0.94, 0.87, -6.94, 2.31, -0.70, -0.45, -0.53)
+"""Coefficients of `split_odds`, the constant last: what `training/calibrate_siblings.py` prints."""
+
+_USUAL = (-5.0, -5.3, 1.46)
+"""Medians over rendered pictures of what is compared with the bodies near by, see `told_by`."""
 
 _WIDTH_SPREAD, _SLOPE_SPREAD, _BOW_SPREAD = 0.15, 0.25, 0.5
 _END_SPREAD = 0.5
@@ -39,8 +44,6 @@ _WIDTH_SPREAD_AFTER = 0.3
 """Once two are believed the picture says more of their widths: in bodies of two the maps expect each hair too
 thick (14 µm too much in 49 hairs of the second renderer's tuning pictures, bars fitted so -0.5 µm)."""
 _SMALLEST_GAIN = 0.003
-_LEAST_LEFT = 0.05
-"""Two bars leave as much unexplained at soft edges; less in one of 100 bodies, but of none that is split."""
 _POINTED, _NARROWEST = (0.35, 0.5), 0.15
 """One shaft may narrow to its tip over such shares of its length, and to this share of its width."""
 _MOST_HIDDEN = 0.3
@@ -58,7 +61,7 @@ class SiblingSettings:
         least_odds: log odds from which on it is; infinite to leave all lines alone.
     """
 
-    least_odds: float = -0.6
+    least_odds: float = -1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +69,40 @@ class Split:
     """Two bars that explain a body.
 
     Attributes:
+        body: that they explain.
         bars: (2, 6), see `bars`.
         expected: (2, 6) of the slope and width that they are held to.
-        features: what speaks for two shafts, see `split_odds`.
+        gain: log of the share of the body's darkness that two bars explain better than one.
+        gain_over_pointed: the same against a shaft that narrows to its tip.
+        unexplained: share that two leave.
+        log_half_width: log of the half width of the one bar that explains the body best.
     """
 
+    body: Body
     bars: Floats
     expected: Floats
-    features: tuple[float, float, float]
+    gain: float
+    gain_over_pointed: float
+    unexplained: float
+    log_half_width: float
 
 
-def split_odds(features: tuple[float, ...]) -> float:
-    """Return the log odds that a body is two shafts.
+def told_by(splits: Sequence[Split]) -> Floats:
+    """Return what tells whether bodies of a picture are two shafts, (n, 6).
 
-    Args:
-        features: log of the share of its darkness that two bars explain better than one, the same against a
-            shaft that narrows to its tip, and the share that two leave unexplained.
+    Both gains, what is unexplained, the log of the body's width over that of the bodies near by, and both
+    gains that are usual among those.
     """
-    *weights, constant = SPLIT_WEIGHTS
-    return constant + sum(w * f for w, f in zip(weights, features, strict=True))
+    compared = np.array([(s.gain, s.gain_over_pointed, s.log_half_width) for s in splits]).reshape(-1, 3)
+    places = np.array([s.body.middle for s in splits]).reshape(-1, 2)
+    usual = medians_near(places, compared, _USUAL)
+    unexplained = np.array([s.unexplained for s in splits])
+    return np.column_stack([compared[:, :2], unexplained, compared[:, 2] - usual[:, 2], usual[:, :2]])
+
+
+def split_odds(told: Floats) -> Floats:
+    """Return the log odds (n,) that bodies are two shafts, of `told_by` (n, 6)."""
+    return np.asarray(told @ np.array(SPLIT_WEIGHTS[:-1]) + SPLIT_WEIGHTS[-1])
 
 
 def split_siblings(
@@ -104,32 +122,31 @@ def split_siblings(
     if not math.isfinite(settings.least_odds):
         return list(hairs)
     around = surroundings_of(hairs, contrast, valid)
-    found: list[list[Segment]] = [[hair] for hair in hairs]
+    seen: dict[int, Split] = {}
 
     def look(which: int) -> None:
         body = body_of((which,), around)
-        split = body and two_bars(body, settings.least_odds)
-        if body is None or not split:
-            return
-        odds = split_odds(split.features)
-        if odds >= settings.least_odds:
-            chance = hairs[which].chance * (1 + logistic(odds)) / 2
-            found[which] = [_along(bar, body, hairs[which], chance) for bar in with_own_widths(split, body)]
+        if body is not None and (split := two_bars(body)):
+            seen[which] = split
 
     do_all(look, range(len(hairs)))
+    candidates = sorted(seen)
+    odds = split_odds(told_by([seen[which] for which in candidates]))
+    found: list[list[Segment]] = [[hair] for hair in hairs]
+    for which, likely in zip(candidates, odds.tolist(), strict=True):
+        if likely >= settings.least_odds:
+            chance = hairs[which].chance * (1 + logistic(likely)) / 2
+            found[which] = [
+                _along(bar, seen[which].body, hairs[which], chance) for bar in with_own_widths(seen[which])
+            ]
     return [hair for pair in found for hair in pair]
 
 
-def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
-    """Return the two bars that explain a body best.
-
-    None where one does, where one of two is not seen, or where no two bars could have the least log odds.
-    """
+def two_bars(body: Body) -> Split | None:
+    """Return the two bars that explain a body best; None where one of two is not seen."""
     dark = _darkness(body)
     stretch = body.along, body.across, body.fill, body.weight
     one, left_by_one = _one_bar(body)
-    if _odds(left_by_one / (dark + 1), left_by_one / (dark + 1), _LEAST_LEFT) < least_odds:
-        return None
     expected = np.repeat(one, 2, axis=0)
     expected[:, HALF_WIDTH] = body.half_width
     usual, firmness = held_to(body, expected, dark, _WIDTH_SPREAD)
@@ -140,26 +157,20 @@ def two_bars(body: Body, least_odds: float = -math.inf) -> Split | None:
     if any((cover * (body.weight == 0)).sum() > _MOST_HIDDEN * cover.sum() for cover in covers):
         return None
     bare = (1 - covers[0]) * (1 - covers[1])
-    unexplained = float((body.weight * body.fill * bare).sum()) / (dark + 1)
-    gain = (left_by_one - left_by_two) / (dark + 1)
-    if _odds(gain, gain, unexplained) < least_odds:
-        return None
     left_by_pointed = min(left_by_one, *(_one_bar(_drawn_wide(body, share))[1] for share in _POINTED))
-    features = _features(gain, (left_by_pointed - left_by_two) / (dark + 1), unexplained)
-    return Split(bars, expected, features)
-
-
-def _features(gain: float, gain_over_pointed: float, unexplained: float) -> tuple[float, float, float]:
-    """Return the figures of `split_odds` from shares of a body's darkness."""
-    return (
-        math.log(max(0.0, gain) + _SMALLEST_GAIN),
-        math.log(max(0.0, gain_over_pointed) + _SMALLEST_GAIN),
-        unexplained,
+    return Split(
+        body,
+        bars,
+        expected,
+        gain=_log_share(left_by_one - left_by_two, dark),
+        gain_over_pointed=_log_share(left_by_pointed - left_by_two, dark),
+        unexplained=float((body.weight * body.fill * bare).sum()) / (dark + 1),
+        log_half_width=math.log(float(one[0, HALF_WIDTH])),
     )
 
 
-def _odds(gain: float, gain_over_pointed: float, unexplained: float) -> float:
-    return split_odds(_features(gain, gain_over_pointed, unexplained))
+def _log_share(gain: float, dark: float) -> float:
+    return math.log(max(0.0, gain) / (dark + 1) + _SMALLEST_GAIN)
 
 
 def _one_bar(body: Body) -> tuple[Floats, float]:
@@ -188,8 +199,9 @@ def _drawn_wide(body: Body, share: float) -> Body:
     )
 
 
-def with_own_widths(split: Split, body: Body) -> Floats:
+def with_own_widths(split: Split) -> Floats:
     """Return the bars (2, 6) of a split that is believed, fitted anew with more freedom of width."""
+    body = split.body
     dark = _darkness(body)
     usual, firmness = held_to(body, split.expected, dark, _WIDTH_SPREAD_AFTER)
     _hold_ends(usual, firmness, split.expected, dark)
