@@ -29,6 +29,8 @@ soak: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.second --count 10 --jobs 2 --document
+	$(BIN)/python -m benchmarks.anatomy --document
 
 lint: $(READY)
 	$(BIN)/ruff check src tests

@@ -1,10 +1,4 @@
-"""How far a set of traces is from a phantom's truth.
-
-A truth hair and a trace are the same hair when they run along each other (within 25 µm or 2.5 px, and
-35°) for at least half of the length that both have in view together; every hair and every trace is
-used at most once, and the pairing is the one that shares most. Stretches under bubbles, glare and
-marks are no evidence either way.
-"""
+"""How far a set of traces is from a phantom's truth; which trace is which hair says `benchmarks.matching`."""
 
 from __future__ import annotations
 
@@ -17,27 +11,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial import cKDTree
+
+from benchmarks.matching import TOLERANCE_UM, match_hairs
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-SAME_HAIR_SHARE = 0.5
-TOLERANCE_PX, TOLERANCE_UM = 2.5, 25.0
-SAME_DIRECTION_COS = math.cos(math.radians(35.0))
-STEP_PX = 1.5
-REQUIRED_LENGTH_UM = 200.0
-"""The contract asks for every hair seen along at least this much."""
-REQUIRED_VISIBLE = 0.25
-"""A hair with less of itself above other hairs is neither required nor wrong."""
-EXCUSED_SHARE, HIDDEN_SHARE = 0.3, 0.5
-"""A trace with such a share on hairs that are not required, or under what hides it, is not counted wrong."""
-CIRCLE_RADIUS = 0.48
 CLASS_CUT_UM, CLASS_MARGIN_UM = 30.0, 6.0
 CUTOFFS_UM = (30.0, 40.0)
 ROOT_UM = 100.0
 UM2_PER_CM2 = 1e8
+SIGMAS_OF_INTERVAL = 1.96
+"""Standard errors that a 95 % interval reaches to either side of a figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +37,10 @@ class PictureScore:
         held_um: per matched hair, whether its interval holds the truth.
         class_right, root_right: per matched hair that can be judged.
         unresolved: matched hairs that the tool calls too thin to measure.
+        sigmas: per matched hair with an interval, its error in standard errors as stated.
         figures: errors of the picture's own figures, by name; None where the tool states none.
         holds: whether the interval of the picture's figure holds the truth of this picture, by name.
+        figure_sigmas: errors of the figures in standard errors as stated, by name.
     """
 
     required: int
@@ -67,85 +54,10 @@ class PictureScore:
     class_right: tuple[bool, ...] = ()
     root_right: tuple[bool, ...] = ()
     unresolved: int = 0
+    sigmas: tuple[float, ...] = ()
     figures: Mapping[str, float | None] = field(default_factory=dict)
     holds: Mapping[str, bool | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """Points along curves: (S, 2) places and unit directions, (S,) curve of each, (K,) samples per curve."""
-
-    points: Floats
-    directions: Floats
-    owner: NDArray[np.int64]
-    per_curve: NDArray[np.int64]
-
-
-def sample(lines: Sequence[Floats], seen: Bools) -> Samples:
-    """Walk along curves in even steps and keep what can be seen.
-
-    Args:
-        lines: (N, 2) curves [x, y] [px].
-        seen: (H, W) True where nothing hides the scalp.
-    """
-    points, directions, owners = [np.empty((0, 2))], [np.empty((0, 2))], [np.empty(0, np.int64)]
-    for number, line in enumerate(lines):
-        arc = np.r_[0.0, np.cumsum(np.hypot(*np.diff(line, axis=0).T))]
-        at = np.arange(0.0, arc[-1] + 1e-9, STEP_PX)
-        place = np.stack([np.interp(at, arc, line[:, 0]), np.interp(at, arc, line[:, 1])], axis=1)
-        along = np.gradient(place, axis=0) if len(at) > 1 else np.zeros_like(place)
-        cell = np.rint(place).astype(np.int64)
-        inside = np.asarray(((cell >= 0) & (cell < (seen.shape[1], seen.shape[0]))).all(axis=1), np.bool_)
-        kept = inside.copy()
-        kept[inside] = seen[cell[inside, 1], cell[inside, 0]]
-        points.append(place[kept])
-        directions.append(along[kept] / np.maximum(np.linalg.norm(along[kept], axis=1, keepdims=True), 1e-9))
-        owners.append(np.full(int(kept.sum()), number))
-    owner = np.concatenate(owners)
-    counts = np.bincount(owner, minlength=len(lines)).astype(np.int64)
-    return Samples(np.vstack(points), np.vstack(directions), owner, counts)
-
-
-def shared_samples(a: Samples, b: Samples, tolerance_px: float) -> tuple[Floats, Floats]:
-    """Return (A, B) counts of samples of each a that run along each b, and (A, B) of each b along each a."""
-    shape = (len(a.per_curve), len(b.per_curve))
-    if not (len(a.points) and len(b.points)):
-        return np.zeros(shape), np.zeros(shape)
-    near = cKDTree(a.points).sparse_distance_matrix(cKDTree(b.points), tolerance_px, output_type="ndarray")
-    i, j = near["i"], near["j"]
-    parallel = np.abs((a.directions[i] * b.directions[j]).sum(axis=1)) >= SAME_DIRECTION_COS
-    i, j = i[parallel], j[parallel]
-    return (
-        _tally(i, a.owner, b.owner[j], shape),
-        _tally(j, b.owner, a.owner[i], shape[::-1]).T,
-    )
-
-
-def _tally(
-    samples: NDArray[np.int64], owner: NDArray[np.int64], other: NDArray[np.int64], shape: tuple[int, int]
-) -> Floats:
-    """Return how many samples of each curve have each of the other curves nearby.
-
-    Args:
-        samples: number of the sample, once for each near sample of another curve.
-        owner: curve of each sample.
-        other: the other curve, one per entry of `samples`.
-        shape: number of curves on either side.
-    """
-    sample_number, other_number = np.divmod(np.unique(samples.astype(np.int64) * shape[1] + other), shape[1])
-    pair = owner[sample_number] * shape[1] + other_number
-    return np.bincount(pair, minlength=shape[0] * shape[1]).astype(np.float64).reshape(shape)
-
-
-def pair_hairs(truth: Samples, found: Samples, tolerance_px: float) -> tuple[list[tuple[int, int]], Floats]:
-    """Return the one-to-one pairs (truth, found) and (B, A): each found curve's share on each truth curve."""
-    along_truth, along_found = shared_samples(truth, found, tolerance_px)
-    both = np.minimum(along_truth, along_found)
-    union = truth.per_curve[:, None] + found.per_curve[None] - both
-    share = both / np.maximum(union, 1)
-    rows, columns = linear_sum_assignment(share, maximize=True)
-    pairs = [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if share[r, c] >= SAME_HAIR_SHARE]
-    return pairs, (along_found / np.maximum(found.per_curve[None], 1)).T
+    figure_sigmas: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def score_picture(
@@ -163,51 +75,23 @@ def score_picture(
         summary: the picture's own figures (summary.json); None for a tool that gives traces only.
     """
     um = float(truth["um_per_px"])
-    field_of_view = _field_of_view(hidden.shape, bool(truth["circle"]))
-    seen = field_of_view & ~hidden
-    hairs = [*truth["hairs"], *truth["loose"]]
-    lines = [line for line, _ in traces]
-    true_samples = sample([np.asarray(h["line_px"], float) for h in hairs], seen)
-    found_samples = sample(lines, seen)
-    covered = sample(lines, hidden & field_of_view).per_curve
-    required = np.array(
-        [
-            k < len(truth["hairs"])
-            and n * STEP_PX * um >= REQUIRED_LENGTH_UM
-            and hairs[k]["visible"] >= REQUIRED_VISIBLE
-            for k, n in enumerate(true_samples.per_curve)
-        ],
-        np.bool_,
-    )
-    pairs, on_truth = pair_hairs(true_samples, found_samples, max(TOLERANCE_PX, TOLERANCE_UM / um))
-    hits = [(t, f) for t, f in pairs if required[t]]
-    excused = covered > HIDDEN_SHARE / (1 - HIDDEN_SHARE) * found_samples.per_curve
-    if (~required).any():
-        excused |= on_truth[:, ~required].max(axis=1) >= EXCUSED_SHARE
-    excused[[f for _, f in hits]] = False
-    here = rooted_in(truth["hairs"], seen)
-    area_cm2 = float(np.count_nonzero(seen)) * um**2 / UM2_PER_CM2
-    per_hair = _judge_hairs([(hairs[t], traces[f][1]) for t, f in hits], um)
-    figures, holds = _judge_figures(here, area_cm2, summary)
+    match = match_hairs(truth, hidden, traces)
+    here = rooted_in(truth["hairs"], match.seen)
+    area_cm2 = float(np.count_nonzero(match.seen)) * um**2 / UM2_PER_CM2
+    per_hair = _judge_hairs([(match.hairs[t], traces[f][1]) for t, f in match.hits], um)
+    figures, holds, sigmas = _judge_figures(here, area_cm2, summary)
     return PictureScore(
-        required=int(required.sum()),
-        found=len(traces) - int(excused.sum()),
-        matched=len(hits),
+        required=int(match.required.sum()),
+        found=len(traces) - int(match.excused.sum()),
+        matched=len(match.hits),
         true_count=len(here),
-        count=_count(traces, summary, field_of_view, TOLERANCE_UM / um),
+        count=_count(traces, summary, match.field_of_view, TOLERANCE_UM / um),
         density_error_pct=figures.pop("density_error_pct"),
         **per_hair,
         figures=figures,
         holds=holds,
+        figure_sigmas=sigmas,
     )
-
-
-def _field_of_view(shape: tuple[int, ...], circle: bool) -> Bools:
-    height, width = shape
-    if not circle:
-        return np.ones((height, width), np.bool_)
-    y, x = np.ogrid[:height, :width]
-    return np.asarray(np.hypot(x - width / 2, y - height / 2) < CIRCLE_RADIUS * height, np.bool_)
 
 
 def rooted_in(hairs: Iterable[Mapping[str, Any]], seen: Bools) -> list[Mapping[str, Any]]:
@@ -242,7 +126,7 @@ def _judge_hairs(
     pairs: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]], um_per_px: float
 ) -> dict[str, Any]:
     """Compare each matched hair's own figures with the truth."""
-    errors, held, classes, roots, unresolved = [], [], [], [], 0
+    errors, held, sigmas, classes, roots, unresolved = [], [], [], [], [], 0
     for hair, trace in pairs:
         true_um = hair["d_um"]
         kind = trace.get("class")
@@ -250,7 +134,9 @@ def _judge_hairs(
         if trace.get("diameter_um") is not None:
             errors.append(float(trace["diameter_um"]) - true_um)
         if trace.get("diameter_low_um") is not None and trace.get("diameter_high_um") is not None:
-            held.append(bool(trace["diameter_low_um"] <= true_um <= trace["diameter_high_um"]))
+            low, high = float(trace["diameter_low_um"]), float(trace["diameter_high_um"])
+            held.append(bool(low <= true_um <= high))
+            sigmas.append(_sigmas(float(trace["diameter_um"]), low, high, true_um))
         if kind in ("terminal", "vellus") and abs(true_um - CLASS_CUT_UM) > CLASS_MARGIN_UM:
             classes.append((kind == "vellus") == (true_um < CLASS_CUT_UM))
         if "root_px" in trace and hair["root_inside"]:
@@ -262,15 +148,22 @@ def _judge_hairs(
         "class_right": tuple(classes),
         "root_right": tuple(roots),
         "unresolved": unresolved,
+        "sigmas": tuple(sigmas),
     }
+
+
+def _sigmas(stated: float, low: float, high: float, true: float) -> float:
+    """Return an error in standard errors, a 95 % interval reaching 1.96 of them to either side."""
+    reach = (high if true > stated else low) - stated
+    return (true - stated) / max(abs(reach), 1e-9) * SIGMAS_OF_INTERVAL
 
 
 def _judge_figures(
     here: Sequence[Mapping[str, Any]], area_cm2: float, summary: Mapping[str, Any] | None
-) -> tuple[dict[str, float | None], dict[str, bool | None]]:
+) -> tuple[dict[str, float | None], dict[str, bool | None], dict[str, float | None]]:
     """Compare a picture's stated figures and their intervals with the truth of this picture."""
     if summary is None:
-        return {"density_error_pct": None}, {}
+        return {"density_error_pct": None}, {}, {}
     diameters = np.array([h["d_um"] for h in here])
     units = len({h["fu"] for h in here})
     density = len(here) / area_cm2
@@ -299,7 +192,18 @@ def _judge_figures(
             "diameter_cv": _holds(summary, "diameter_cv", float(diameters.std(ddof=1) / diameters.mean())),
             "vellus_fraction": _holds(summary, "vellus_fraction", float((diameters < CLASS_CUT_UM).mean())),
         }
-    return figures, holds
+    sigmas = {
+        "density": _figure_sigmas(summary, "density_per_cm2", density),
+        "mean_diameter": _figure_sigmas(summary, "mean_diameter_um", mean_um),
+    }
+    return figures, holds, sigmas
+
+
+def _figure_sigmas(summary: Mapping[str, Any], name: str, true: float | None) -> float | None:
+    stated, low, high = (summary.get(f"{name}{end}") for end in ("", "_low", "_high"))
+    if stated is None or low is None or high is None or true is None:
+        return None
+    return _sigmas(stated, low, high, true)
 
 
 def _difference(stated: float | None, true: float | None) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import densitometry as dm
-from benchmarks.score import (
+from benchmarks.matching import (
     REQUIRED_LENGTH_UM,
     REQUIRED_VISIBLE,
     STEP_PX,

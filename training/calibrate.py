@@ -1,31 +1,35 @@
 """How sure a traced hair is: fit the chance that it is one hair, on rendered pictures the network never saw.
 
-    python training/calibrate.py --count 120 [--seed 77]
+    python training/calibrate.py --count 480 [--seed 79]
 
-Prints the coefficients of `densitometry.trace.confidence` and their reliability on the other half, and those
-of `densitometry.measure.detection`.
+A third of the phantoms are random, a third have curly hair, a third are presets. Prints the coefficients of
+`densitometry.trace.confidence` fitted on half of them and their reliability on the other half, and, of the
+random ones, those of `densitometry.measure.detection`.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from logistic import logistic
 from numpy.typing import NDArray
-from phantoms import NEVER, traced_scene
+from phantoms import CURLY, NEVER, curly_scene, preset_scene, traced_scene
 
 from densitometry.measure.detection import log_thinness
 from densitometry.settings import TraceSettings
-from densitometry.simulate import random_settings
-from densitometry.trace.confidence import PRESENCE_WEIGHTS, presence_features
+from densitometry.simulate import SceneSettings, random_settings
+from densitometry.trace.confidence import presence_features
+from densitometry.trace.curl import curled_along
 from densitometry.trace.overlaps import overlaps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.score import (
+from benchmarks.matching import (
     EXCUSED_SHARE,
     REQUIRED_LENGTH_UM,
     REQUIRED_VISIBLE,
@@ -37,13 +41,30 @@ from benchmarks.score import (
 
 Floats = NDArray[np.float64]
 SIDE_UM = 4000.0
+RIDGE = 1e-4
+RANDOM, PRESET = "random", "preset"
+SORTS = (RANDOM, CURLY, PRESET)
+PRESETS = ("ordinary", "dense", "thinning", "blond", "grey", "clipped", "clipped")
 
 
-def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:
-    """Trace one random phantom: features, true or not, root ends, diameters found or not."""
+def scene_of(number: int, rng: np.random.Generator) -> SceneSettings:
+    """Return the scene of a numbered phantom."""
+    turn, which = number // 2 % len(SORTS), number // 2 // len(SORTS) % len(PRESETS)
+    if SORTS[turn] == CURLY:
+        return curly_scene(rng)
+    if SORTS[turn] == PRESET:
+        return preset_scene(PRESETS[which], rng)
     um = float(rng.uniform(4.0, 10.0))
     side = int(SIDE_UM / um)
-    scene = random_settings(rng, um_per_px=um, size_px=(side, side))
+    return random_settings(rng, um_per_px=um, size_px=(side, side))
+
+
+def picture(task: tuple[int, int]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Trace one phantom: features, true or not, root ends, diameters found or not."""
+    seed, number = task
+    rng = np.random.default_rng((seed, number))
+    scene = scene_of(number, rng)
+    um = scene.um_per_px
     # the chance that one of two is a hair of its own is judged by `calibrate_siblings.py`
     traced = traced_scene(scene, um, rng, TraceSettings(least_presence=0.0, sibling_odds=NEVER))
     phantom, segments = traced.phantom, traced.hairs
@@ -67,16 +88,26 @@ def picture(rng: np.random.Generator) -> tuple[Floats, Floats, Floats, Floats]:
         found[j] = 1.0 if required[i] else np.nan
         root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
         ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
-    features = [presence_features(*pair) for pair in zip(segments, overlaps(segments), strict=True)]
+    features = [
+        shared_out((*presence_features(*pair), 1.0), curled)
+        for *pair, curled in zip(
+            segments, overlaps(segments), curled_along(segments, traced.picture.valid.shape), strict=True
+        )
+    ]
     judged = np.isfinite(found)
     met = {i for i, _ in pairs}
     thickness = [(h["d_um"], float(i in met)) for i, h in enumerate(hairs) if required[i] and visible[i]]
     return (
-        np.array(features).reshape(len(segments), len(PRESENCE_WEIGHTS) - 1)[judged],
+        np.array(features).reshape(len(segments), -1)[judged],
         found[judged],
         ends,
         np.array(thickness).reshape(-1, 2),
     )
+
+
+def shared_out(features: Sequence[float], curled: float) -> Floats:
+    """Return features shared out between straight and curled hair."""
+    return np.outer((1 - curled, curled), features).ravel()
 
 
 def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:
@@ -103,16 +134,23 @@ def fit_found(pictures: list[Floats]) -> tuple[float, float, float]:
 def main() -> None:
     """Fit on every other picture, test on the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=120)
-    parser.add_argument("--seed", type=int, default=77)
+    parser.add_argument("--count", type=int, default=480)
+    parser.add_argument("--seed", type=int, default=79)
+    parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    rows: list[Any] = [picture(np.random.default_rng((args.seed, i))) for i in range(args.count)]
+    with ProcessPoolExecutor(args.jobs) as pool:
+        rows = list(pool.map(picture, [(args.seed, number) for number in range(args.count)]))
+    random = [row for number, row in enumerate(rows) if SORTS[number // 2 % len(SORTS)] == RANDOM]
+    rows = [row for row in rows if len(row[0])]
     fit, test = rows[::2], rows[1::2]
     x, y = np.concatenate([r[0] for r in fit]), np.concatenate([r[1] for r in fit])
-    beta = logistic(x, y)
+    # each half has a constant of its own
+    beta = logistic(x, y, ridge=RIDGE, constant=False)[:-1]
     xt, yt = np.concatenate([r[0] for r in test]), np.concatenate([r[1] for r in test])
-    chance = 1 / (1 + np.exp(-np.clip(np.column_stack([xt, np.ones(len(xt))]) @ beta, -30, 30)))
-    print("presence:", ", ".join(f"{b:.3f}" for b in beta), f"base rate {y.mean():.3f}")
+    chance = 1 / (1 + np.exp(-np.clip(xt @ beta, -30, 30)))
+    for name, half in zip(("straight", "curled"), np.split(beta, 2), strict=True):
+        print(f"presence, {name}:", ", ".join(f"{b:.3f}" for b in half))
+    print(f"of {len(y)} lines {y.mean():.3f} are hairs")
     for low, high in ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 0.95), (0.95, 1.01)):
         inside = (chance >= low) & (chance < high)
         if inside.any():
@@ -121,7 +159,7 @@ def main() -> None:
     ends = ends[np.isfinite(ends[:, 1])]
     slope = logistic(ends[:, :1], ends[:, 1])
     print("root end:", slope, f"right {ends[:, 1].mean():.3f}")
-    logit, loss, spread = fit_found([r[3] for r in rows])
+    logit, loss, spread = fit_found([r[3] for r in random])
     print(f"found by diameter: logit {logit:.2f}, slope {loss:.2f}, its spread {spread:.2f}")
 
 

@@ -25,7 +25,7 @@ from densitometry.settings import TraceSettings
 from densitometry.trace.bends import BEND_WEIGHTS, bends_between
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.score import SAME_DIRECTION_COS, STEP_PX, TOLERANCE_PX, TOLERANCE_UM, sample
+from benchmarks.matching import SAME_DIRECTION_COS, STEP_PX, TOLERANCE_PX, TOLERANCE_UM, sample
 
 Floats = NDArray[np.float64]
 KINDS = ("ordinary", CURLY, "dense", CURLY, "thinning", CURLY, "grey", CURLY, "clipped", CURLY)

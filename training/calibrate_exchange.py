@@ -28,7 +28,7 @@ from densitometry.trace.junctions import CROSSING_WEIGHTS, ENDING_WEIGHTS, Junct
 from densitometry.trace.segments import Segment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.score import sample
+from benchmarks.matching import sample
 
 Floats = NDArray[np.float64]
 KINDS = ("ordinary", CURLY, "dense", CURLY, "thinning", CURLY, "grey", CURLY, "blond", CURLY)

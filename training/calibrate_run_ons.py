@@ -26,7 +26,7 @@ from densitometry.trace.overlaps import alike_places
 from densitometry.trace.run_ons import Cuts, cuts_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.score import (
+from benchmarks.matching import (
     REQUIRED_LENGTH_UM,
     REQUIRED_VISIBLE,
     SAME_DIRECTION_COS,

@@ -23,13 +23,13 @@ from densitometry.trace.bodies import body_of, surroundings_of
 from densitometry.trace.siblings import Split, split_odds, told_by, two_bars, with_own_widths
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from benchmarks.score import TOLERANCE_PX, TOLERANCE_UM, pair_hairs, sample
+from benchmarks.matching import TOLERANCE_PX, TOLERANCE_UM, pair_hairs, sample
 
 Floats = NDArray[np.float64]
 KINDS = ("clipped", "clipped", "clipped", "clipped", "ordinary", "dense", "thinning", "dark_skin")
 """Presets: half of the pictures are clipped, where hairs of one opening lie in one body."""
 NEAR_UM = 60.0
-ODDS = (-1.5, -1.1, -0.7, -0.4, 0.0)
+ODDS = (-1.8, -1.4, -1.0, -0.5, 0.0)
 RIDGE = 1e-4
 
 

@@ -144,7 +144,7 @@ class TraceSettings:
         high=1,
     )
     sibling_odds: float = key(
-        -1.1, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50
+        -1.4, "log odds from which on one line in the body of two shafts becomes two hairs", low=-5, high=50
     )
     bridged_mark_um: float = key(
         100.0, "hairs are followed below drawn lines thinner than this [µm]", low=0, high=500

@@ -15,6 +15,7 @@ from densitometry.trace.confidence import drop_doubtful, presence, presence_feat
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment, turned
 
+SHAPE = (1000, 1000)
 APART = Overlap(0.0, 0.0, 0.0, 0, 0)
 
 
@@ -70,7 +71,7 @@ def test_turned_and_shifted_lines_meet_as_before(angle: float, x: float, y: floa
 
 def test_a_weak_line_on_a_hair_is_dropped_and_the_hair_stays() -> None:
     long, second = hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))
-    assert [h.points is long.points for h in drop_doubtful([second, long], 0.3)] == [True]
+    assert [h.points is long.points for h in drop_doubtful([second, long], SHAPE, 0.3)] == [True]
 
 
 def test_of_two_weak_lines_on_each_other_one_stays() -> None:
@@ -78,21 +79,21 @@ def test_of_two_weak_lines_on_each_other_one_stays() -> None:
     better = weak(line((10, 50), (62, 50)), score=9.0, new_share=0.5)
     assert (
         max(
-            presence(presence_features(h, o))
+            presence(presence_features(h, o), 0.0)
             for h, o in zip([better, worse], overlaps([better, worse]), strict=True)
         )
         < 0.3
     )
-    kept = drop_doubtful([worse, better], 0.3)
+    kept = drop_doubtful([worse, better], SHAPE, 0.3)
     assert len(kept) == 1
     assert kept[0].points is better.points
     # judged again without the other
-    assert kept[0].chance == pytest.approx(presence(presence_features(better, APART)))
+    assert kept[0].chance == pytest.approx(presence(presence_features(better, APART), 0.0))
 
 
 def test_nothing_is_dropped_where_no_chance_is_too_small() -> None:
     hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 52), (70, 52)))]
-    kept = drop_doubtful(hairs, 0.0)
+    kept = drop_doubtful(hairs, SHAPE, 0.0)
     assert [k.points is h.points for k, h in zip(kept, hairs, strict=True)] == [True, True]
     assert kept[0].chance > 0.9
     assert 0 < kept[1].chance < 0.3
@@ -101,12 +102,12 @@ def test_nothing_is_dropped_where_no_chance_is_too_small() -> None:
 def test_a_far_line_changes_no_chance() -> None:
     hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 70), (70, 72)))]
     far = [weak(line((400, 400), (450, 400))), hair(line((400, 402), (460, 402)))]
-    alone, together = drop_doubtful(hairs, 0.3), drop_doubtful([*hairs, *far], 0.3)
+    alone, together = drop_doubtful(hairs, SHAPE, 0.3), drop_doubtful([*hairs, *far], SHAPE, 0.3)
     assert [h.chance for h in together[: len(alone)]] == [h.chance for h in alone]
 
 
 def test_no_lines_are_no_hairs() -> None:
-    assert drop_doubtful([], 0.3) == []
+    assert drop_doubtful([], SHAPE, 0.3) == []
 
 
 def test_pieces_have_to_be_likelier_hairs_than_not_unless_all_are_kept() -> None:
@@ -115,8 +116,30 @@ def test_pieces_have_to_be_likelier_hairs_than_not_unless_all_are_kept() -> None
         dataclasses.replace(faint, evidence=np.full(len(faint.points), evidence))
         for evidence in np.linspace(0.0, 1.0, 101)
     ]
-    doubted = next(found for found in lines if 0.35 < drop_doubtful([found], 0.0)[0].chance < 0.45)
+    doubted = next(found for found in lines if 0.35 < drop_doubtful([found], SHAPE, 0.0)[0].chance < 0.45)
     piece = dataclasses.replace(doubted, piece=True)
-    assert len(drop_doubtful([doubted], 0.3)) == 1
-    assert drop_doubtful([piece], 0.3) == []
-    assert len(drop_doubtful([piece], 0.0)) == 1
+    assert len(drop_doubtful([doubted], SHAPE, 0.3)) == 1
+    assert drop_doubtful([piece], SHAPE, 0.3) == []
+    assert len(drop_doubtful([piece], SHAPE, 0.0)) == 1
+
+
+def wave(y: float, length: int = 200) -> np.ndarray:
+    """A curl seen flat: it turns by up to 0.03 rad/px."""
+    angle = 0.9 * np.sin(2 * np.pi * np.arange(length) / 120)
+    return np.stack([20 + np.cumsum(np.cos(angle)), y + np.cumsum(np.sin(angle))], axis=1)
+
+
+def test_in_curls_a_line_has_to_be_likelier_a_hair_than_not() -> None:
+    straight = [hair(line((20, y), (220, y))) for y in (300, 340, 380)]
+    curls = [hair(wave(y)) for y in (300, 340, 380)]
+    doubted = [
+        dataclasses.replace(weak(line((20, 100), (70, 100)), root_end=e), evidence=np.full(50, e))
+        for e in np.linspace(0.0, 1.0, 51)
+    ]
+    for others, least in ((straight, 0.3), (curls, 0.5)):
+        stay = [
+            kept[-1].chance
+            for one in doubted
+            if len(kept := drop_doubtful([*others, one], SHAPE, 0.3)) == len(others) + 1
+        ]
+        assert least <= min(stay) < least + 0.1

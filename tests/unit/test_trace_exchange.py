@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 from tests.drawn_shafts import hair
 
+from densitometry.trace.curl import curled_near
 from densitometry.trace.exchange import ExchangeSettings, exchange_tails
-from densitometry.trace.junctions import curled_near, find_junctions
+from densitometry.trace.junctions import find_junctions
 from densitometry.trace.segments import turned
 
 Floats = NDArray[np.floating[Any]]

@@ -14,17 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densitometry.trace.curl import curled_along
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
 
-PRESENCE_WEIGHTS = (0.028, 6.311, -1.512, -0.543, 1.320, 0.663, -6.737, -0.735, 4.754, 0.158, -0.762, 0.905)
-"""Coefficients of `presence_features`, the constant last."""
+PRESENCE_WEIGHTS = (
+    (0.025, 3.493, -0.572, -0.013, 1.400, 1.067, -6.437, -0.183, 3.708, 0.039, -0.467, -0.837),
+    (0.049, 0.151, -1.947, 0.351, 0.866, 1.257, -1.934, 0.014, -1.541, 0.189, -0.519, -0.603),
+)
+"""Coefficients of `presence_features`, the constant last: in straight hair, and in curled hair."""
 ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
 _LEAST_OF_PIECES = 0.5
 """A piece that was cut off another hair has to be likelier a hair of its own than not."""
+_LEAST_IN_CURLS = 0.5
+"""And so has a line in curled hair, where pieces and second lines abound."""
 _MOST_SCORE = 60.0
 _BESIDE_PX = 16.0
 """Lines farther apart share no body."""
@@ -65,41 +71,57 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
 
 
-def presence(features: Sequence[float]) -> float:
-    """Return the chance in [0, 1] that a segment of these `presence_features` is one hair."""
-    *weights, constant = PRESENCE_WEIGHTS
-    return logistic(constant + sum(w * f for w, f in zip(weights, features, strict=True)))
+def presence(features: Sequence[float], curled: float) -> float:
+    """Return the chance in [0, 1] that a segment of these `presence_features` is one hair.
+
+    Args:
+        features: what speaks for it and against it.
+        curled: how curled the hair near by is, in [0, 1].
+    """
+    straight, curly = (
+        weights[-1] + sum(w * f for w, f in zip(weights, features, strict=False))
+        for weights in PRESENCE_WEIGHTS
+    )
+    return logistic(straight * (1 - curled) + curly * curled)
 
 
-def drop_doubtful(hairs: Sequence[Segment], least: float) -> list[Segment]:
+def drop_doubtful(hairs: Sequence[Segment], shape: tuple[int, ...], least: float) -> list[Segment]:
     """Drop lines that are hardly hairs of their own; those that stay know their chance.
 
     Of lines that doubt falls on together, the worst goes first: the others are then judged without it.
 
     Args:
         hairs: traced lines.
-        least: lines of a smaller chance are dropped, in [0, 1], pieces that were cut off others also below
-            0.5; 0 keeps all.
+        shape: height and width of the maps.
+        least: lines of a smaller chance are dropped, in [0, 1]; pieces that were cut off others, and lines in
+            curled hair, also below 0.5; 0 keeps all.
     """
     kept, own = list(hairs), [_own_features(hair) for hair in hairs]
+    curled = curled_along(hairs, shape)
     while True:
         met = [_met_features(overlap) for overlap in overlaps(kept)]
-        chances = [presence((*features, *of)) for features, of in zip(own, met, strict=True)]
-        worst = _worst_of_each_place(kept, chances, least)
+        chances = [presence((*features, *of), c) for features, of, c in zip(own, met, curled, strict=True)]
+        asked = [_least_of(hair, c, least) for hair, c in zip(kept, curled, strict=True)]
+        worst = _worst_of_each_place(kept, chances, asked)
         if not worst:
             return [dataclasses.replace(h, chance=c) for h, c in zip(kept, chances, strict=True)]
         stay = [k for k in range(len(kept)) if k not in worst]
-        kept, own = [kept[k] for k in stay], [own[k] for k in stay]
+        kept, own, curled = [kept[k] for k in stay], [own[k] for k in stay], [curled[k] for k in stay]
 
 
-def _worst_of_each_place(hairs: Sequence[Segment], chances: Sequence[float], least: float) -> set[int]:
+def _least_of(hair: Segment, curled: float, least: float) -> float:
+    """Return the chance below which a line is dropped."""
+    if least <= 0:
+        return 0.0
+    in_curls = max(least, _LEAST_IN_CURLS)
+    return max(least, _LEAST_OF_PIECES) if hair.piece else least + curled * (in_curls - least)
+
+
+def _worst_of_each_place(
+    hairs: Sequence[Segment], chances: Sequence[float], least: Sequence[float]
+) -> set[int]:
     """Return the doubtful lines beside which none is more so."""
-    of_pieces = max(least, _LEAST_OF_PIECES) if least > 0 else 0.0
-    doubtful = sorted(
-        (chance, k)
-        for k, (chance, hair) in enumerate(zip(chances, hairs, strict=True))
-        if chance < (of_pieces if hair.piece else least)
-    )
+    doubtful = sorted((chance, k) for k, chance in enumerate(chances) if chance < least[k])
     worst: dict[int, tuple[Floats, Floats]] = {}
     for _, k in doubtful:
         low, high = hairs[k].points.min(axis=0) - _BESIDE_PX, hairs[k].points.max(axis=0) + _BESIDE_PX

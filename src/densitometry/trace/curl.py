@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from densitometry.trace.segments import Segment
+
 Floats = NDArray[np.floating[Any]]
 
 _CURL_PX = 10
@@ -24,6 +26,12 @@ _REACH_CELLS = 24
 """Lines within about 390 px (3 mm) of a place tell its curl."""
 _LEAST_POINTS = 100
 _LEAST_SHARE = 0.06
+_CURL_PER_PX = (0.0045, 0.008)
+"""Mean curvature [rad/px] up to which hair is straight, and from which on it is curled. Medians of tuning
+pictures: 0.003 to 0.005 for straight hair of either renderer at any scale, 0.008 and 0.015 for curled."""
+_CHORD_PX = 6
+"""Directions of traced lines are those of chords so far either way: single steps wobble, most where pixels
+are coarse."""
 _STEPS_PER_RAD = 1e4
 """Turns are summed as whole numbers: sums over windows are then exact, and truly local."""
 
@@ -68,6 +76,32 @@ def curl_near(curves: Sequence[Floats], shape: tuple[int, int]) -> Floats:
         for plane in (turn, points)
     )
     return np.where(seen < _LEAST_POINTS, 0.0, near / np.maximum(seen, 1.0) / _STEPS_PER_RAD)
+
+
+def curled_near(hairs: Sequence[Segment], shape: tuple[int, ...]) -> Floats:
+    """Return how curled hair is about each cell of 16 px: 0 where it is straight, 1 where it is curled.
+
+    Args:
+        hairs: traced lines.
+        shape: height and width of the maps.
+    """
+    curves = []
+    for hair in hairs:
+        points = np.asarray(hair.points, np.float64)
+        at = np.arange(len(points))
+        ahead, back = np.minimum(at + _CHORD_PX, len(points) - 1), np.maximum(at - _CHORD_PX, 0)
+        chord = points[ahead] - points[back]
+        theta = np.arctan2(chord[:, 1], chord[:, 0])
+        curves.append(np.column_stack([hair.points, hair.evidence, theta, np.ones(len(theta))]))
+    straight, curled = _CURL_PER_PX
+    curl = curl_near(curves, (shape[0], shape[1]))
+    return np.asarray(np.clip((curl - straight) / (curled - straight), 0.0, 1.0))
+
+
+def curled_along(hairs: Sequence[Segment], shape: tuple[int, ...]) -> list[float]:
+    """Return how curled the hair about each of the hairs is, in [0, 1]: the median along its line."""
+    curled = curled_near(hairs, shape)
+    return [float(np.median(curled[cell_of(hair.points[:, 0], hair.points[:, 1])])) for hair in hairs]
 
 
 def cell_of(x: Floats, y: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

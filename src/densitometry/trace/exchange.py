@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.junctions import Junction, curled_near, junctions_between, line_of, near_pairs
+from densitometry.trace.curl import curled_near
+from densitometry.trace.junctions import Junction, junctions_between, line_of, near_pairs
 from densitometry.trace.segments import Segment, stretch_of, turned, upright
 
 Floats = NDArray[np.floating[Any]]

@@ -9,7 +9,6 @@ All lengths are pixels of the detection grid.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from densitometry.trace.curl import cell_of, curl_near
+from densitometry.trace.curl import cell_of, curled_near
 from densitometry.trace.sampling import sample_colours
 from densitometry.trace.segments import Segment
 
@@ -44,8 +43,6 @@ _JUNCTION_POINTS = 12
 _TIP_POINTS = 6
 _HEADING_POINTS = 16
 _WORST_TURN_RAD = 1.5
-_CURL_PER_PX = (0.0065, 0.0105)
-"""Mean curvature of the hair near by [rad/px] up to which it is straight, and from which on it is curled."""
 _WORST_MISFIT_PX = 3.0
 _LEAST_HALF_PX = 0.3
 _WORST_COLOUR = 0.3
@@ -124,18 +121,6 @@ def _smooth(values: Floats, points: int) -> Floats:
             for column in range(values.shape[1]):
                 out[i, column] += values[min(max(k, 0), n - 1), column]
     return out / points
-
-
-def curled_near(segments: Sequence[Segment], shape: tuple[int, ...]) -> Floats:
-    """Return how curled hair is about each cell of 16 px, from 0 for straight to 1."""
-    curves = []
-    for segment in segments:
-        step = np.gradient(np.asarray(segment.points, np.float64), axis=0)
-        theta = np.arctan2(step[:, 1], step[:, 0])
-        curves.append(np.column_stack([segment.points, segment.evidence, theta, np.ones(len(theta))]))
-    straight, curled = _CURL_PER_PX
-    curl = curl_near(curves, (shape[0], shape[1]))
-    return np.asarray(np.clip((curl - straight) / (curled - straight), 0.0, 1.0))
 
 
 def line_of(segment: Segment, contrast: Floats, curled: Floats) -> Line:

@@ -61,7 +61,7 @@ class SiblingSettings:
         least_odds: log odds from which on it is; infinite to leave all lines alone.
     """
 
-    least_odds: float = -1.1
+    least_odds: float = -1.4
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOption
     hairs = join_bends(hairs, maps, picture.contrast, options.bend_odds)
     hairs = drop_gaps(leave_shadows(hairs, picture.contrast), picture.contrast)
     hairs = cut_run_ons(hairs, maps, picture.contrast, options.segment, options.cut_odds)
-    hairs = drop_doubtful(drop_rims(hairs, picture.valid), options.least_presence)
+    hairs = drop_doubtful(drop_rims(hairs, picture.valid), field.shape, options.least_presence)
     hairs = split_siblings(hairs, picture.contrast, picture.valid, options.sibling)
     return bundle_widths(hairs, picture.contrast, picture.valid)
 
