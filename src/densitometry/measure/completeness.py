@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 # Fitted on random phantoms by `python training/calibrate_counts.py --count 160 --seed 4711`, which prints all
-# four; on pictures of another seed they hold the truth in 94 % (decisions 0014, 0017 and 0018).
+# four (decisions 0014, 0017 and 0018). docs/accuracy.md says how often intervals hold the truth elsewhere.
 SPARSE_LOG, CROWDED_LOG = 0.164, -0.283
 """Log of hairs there are per hair counted where hardly any hair lies, and what it gains per log of 1 plus the
 length of hair in view over `MUCH_HAIR_PER_CM`."""
