@@ -66,7 +66,6 @@ Found = Mapping[str, PictureScore]
 
 def measure(case: Case, folder: Path) -> tuple[Case, dict[str, PictureScore], Failure]:
     """Measure one picture with all parts, and with each left out."""
-    cv2.setNumThreads(1)
     shown = show(case, folder / case.renderer)
     scores = {}
     for part, overrides in PARTS.items():

@@ -17,6 +17,7 @@ import click
 import cv2
 
 from benchmarks import pictures
+from benchmarks.cases import OWN_KINDS
 from benchmarks.ours import measure
 from benchmarks.report import table
 from benchmarks.score import PictureScore, pool, read_result, score_picture
@@ -24,7 +25,6 @@ from benchmarks.second import COLUMNS, TUNING_SEEDS, measure_one
 from benchmarks.second_renderer.kinds import KINDS as SECOND_KINDS
 from densitometry.recipe import DEFAULT_RECIPE
 
-OWN_KINDS = {kind.name: kind for kind in pictures.KINDS}
 FIRST_SEED = 300
 
 

@@ -139,7 +139,7 @@ class TraceSettings:
     )
     least_presence: float = key(
         0.3,
-        "lines less likely to be hairs of their own are dropped, cut pieces below 0.5; 0 keeps all [0-1]",
+        "lines less likely to be hairs are dropped, cut pieces and curls below 0.5; 0 keeps all [0-1]",
         low=0,
         high=1,
     )

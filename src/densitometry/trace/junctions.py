@@ -55,7 +55,7 @@ CROSSING_WEIGHTS = (
     *(-1.65, 0.43, 2.31, -3.47, -7.58, -1.66, -0.5),
 )
 """Log odds of exchanging both tails, per unit of `_chain` features, new pairing less old: in straight hair,
-fitted on 17 rendered pictures, then in curled hair, by `training/calibrate_exchange.py` on 300."""
+fitted on 17 rendered pictures, then in curled hair, on 300 of those of `training/calibrate_exchange.py`."""
 ENDING_WEIGHTS = (
     *(-3.46, 0.39, -11.91, -0.1, -7.61, 0, 0, -0.86),
     *(-1.65, 0.4, 4.43, -1.81, -4.44, -2.17, -0.91, -1.33),

@@ -30,7 +30,8 @@ from densitometry.trace.workers import do_all
 Floats = NDArray[np.floating[Any]]
 
 SPLIT_WEIGHTS = (0.94, 0.87, -6.94, 2.31, -0.70, -0.45, -0.53)
-"""Coefficients of `split_odds`, the constant last: what `training/calibrate_siblings.py` prints."""
+"""Coefficients of `split_odds`, the constant last. Fitted on all of the 240 pictures of
+`training/calibrate_siblings.py`, which prints those of every other one."""
 
 _USUAL = (-5.0, -5.3, 1.46)
 """Medians over rendered pictures of what is compared with the bodies near by, see `told_by`."""
