@@ -12,7 +12,7 @@ from tests.drawn_shafts import hair
 
 from densitometry.settings import TraceSettings
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps
-from densitometry.trace.run_ons import RUN_ON_WEIGHTS, cut_run_ons, cuts_of
+from densitometry.trace.run_ons import RUN_ON_WEIGHTS, cut_run_ons, cuts_of, usual_log_lengths
 from densitometry.trace.segments import Segment, SegmentSettings
 
 Floats = NDArray[np.floating[Any]]
@@ -97,9 +97,31 @@ def test_a_line_too_short_to_cut_and_none_at_all() -> None:
     assert cut([], blank_maps()) == []
 
 
+def test_in_short_hair_a_line_twice_as_long_as_usual_is_two_hairs() -> None:
+    """Two hairs of 0.4 mm end to end, of which the maps see root and tip, among others of that length."""
+    line = hair(straight(40, 150, 0, 100), new_share=1.0)
+    short = [hair(straight(30 + 60 * (k % 4), 40 + 20 * (k // 4), 0, 50)) for k in range(16)]
+    long = [hair(straight(30, 40 + 10 * k, 0, 160)) for k in range(8)]
+    odds = []
+    for others in (short, long):
+        usual = usual_log_lengths([line, *others])[0]
+        cuts = cuts_of(line, np.zeros(100, np.bool_), usual, blank_maps(((90, 150),)), SKIN)
+        odds.append(float(cuts.odds(np.array(RUN_ON_WEIGHTS)).max()))
+    assert odds[0] > odds[1] + 0.9
+
+
+def test_usual_lengths_are_those_within_3_mm() -> None:
+    near = [hair(straight(40, 40 + 10 * k, 0, 50)) for k in range(9)]
+    far = [hair(straight(500, 40 + 10 * k, 0, 200)) for k in range(9)]
+    lengths = usual_log_lengths([*near, *far])
+    assert np.exp(lengths[:9]) == pytest.approx(50)
+    assert np.exp(lengths[9:]) == pytest.approx(200)
+
+
 def test_figures_are_finite_and_as_many_as_their_weights() -> None:
     line = run_on()
-    cuts = cuts_of(line, np.zeros(len(line.points), np.bool_), blank_maps(), SKIN)
-    assert cuts.features.shape == (len(cuts.places), len(RUN_ON_WEIGHTS) - 1)
+    cuts = cuts_of(line, np.zeros(len(line.points), np.bool_), 4.5, blank_maps(), SKIN)
+    weights = np.array(RUN_ON_WEIGHTS)
+    assert cuts.features.shape == (len(cuts.places), weights.shape[1] - 1)
     assert np.isfinite(cuts.features).all()
-    assert np.isfinite(cuts.odds).all()
+    assert np.isfinite(cuts.odds(weights)).all()

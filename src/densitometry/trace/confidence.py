@@ -27,8 +27,8 @@ PRESENCE_WEIGHTS = (
 """Coefficients of `presence_features`, the constant last: in straight hair, and in curled hair."""
 ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
-_LEAST_OF_PIECES = 0.5
-"""A piece that was cut off another hair has to be likelier a hair of its own than not."""
+_LEAST_OF_PIECES = 0.65
+"""A piece that was cut off another hair has to be twice as likely a hair of its own as not."""
 _LEAST_IN_CURLS = 0.5
 """And so has a line in curled hair, where pieces and second lines abound."""
 _MOST_SCORE = 60.0
@@ -93,8 +93,8 @@ def drop_doubtful(hairs: Sequence[Segment], shape: tuple[int, ...], least: float
     Args:
         hairs: traced lines.
         shape: height and width of the maps.
-        least: lines of a smaller chance are dropped, in [0, 1]; pieces that were cut off others, and lines in
-            curled hair, also below 0.5; 0 keeps all.
+        least: lines of a smaller chance are dropped, in [0, 1]; pieces that were cut off others also
+            below 0.65, lines in curled hair below 0.5; 0 keeps all.
     """
     kept, own = list(hairs), [_own_features(hair) for hair in hairs]
     curled = curled_along(hairs, shape)

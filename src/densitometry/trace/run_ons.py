@@ -2,7 +2,8 @@
 
 Where a hair ends on another, or two lie nearly in line, one line is followed through both: an end hidden by a
 shaft says nothing. What tells is the course, which is no longer one smooth curve, with ends seen near, and
-another line that already holds a part of it.
+another line that already holds a part of it. What is told by a bend, and by a line longer than those near by,
+differs where hair was clipped short: weights are mixed by the length that is usual there.
 All lengths are pixels of the detection grid.
 """
 
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from densitometry.trace.junctions import bend_misfit
 from densitometry.trace.maps import EvidenceMaps
+from densitometry.trace.nearby import medians_near
 from densitometry.trace.overlaps import alike_places
 from densitometry.trace.sampling import sample
 from densitometry.trace.segments import Segment, SegmentSettings, stretch_of, upright
@@ -28,10 +30,24 @@ from densitometry.trace.tone import tone_along
 Floats = NDArray[np.floating[Any]]
 
 RUN_ON_WEIGHTS = (
-    *(1.41, -0.60, 0.96, -1.01, -0.16, 1.49, 3.31, -0.03, -0.63, 1.68, 0.84, -1.77, 0.41, 0.33, 0.18),
-    -10.83,
+    (
+        *(1.83, -0.92, 1.02, -1.13, 0.25, 0.98, 2.26, -1.32, -1.87),
+        *(3.38, 1.17, -0.72, 0.48, 0.07, 0.25, 0.77, 0.08, -0.41, -8.03),
+    ),
+    (
+        *(1.10, 0.63, 1.20, 0.69, -0.43, 0.38, 2.56, 1.00, 0.56),
+        *(0.69, 8.17, -0.45, 1.45, 0.23, 1.09, 0.66, 0.45, -0.53, -7.76),
+    ),
 )
-"""Coefficients of `cut_features`, the constant last: what `training/calibrate_run_ons.py` prints, to 0.04."""
+"""Coefficients of `cut_features`, the constant last, where hair is long, and where it is short: what
+`training/calibrate_run_ons.py` prints."""
+_SHORT_LOG, _LONG_LOG = 4.2, 4.8
+"""Log of usual lengths near by up to which, and from which on, hair is short and long: 0.54 and 0.97 mm."""
+_ASKED_OF_SHORT = 0.7
+"""Taken off the log odds in short hair: shadows and flakes of real frames look more like a second hair than
+those of phantoms. Chosen on 40 real tuning frames (decision 0018)."""
+_USUAL_LOG_LENGTH = 4.8
+"""What counts where few lines are near."""
 
 _EVERY_PX, _SHORTEST_PX = 4, 6
 """Cuts are tried at every fourth point; pieces shorter than this are no hairs."""
@@ -46,6 +62,7 @@ _ANOTHERS = 0.5
 # Columns of `cut_features`.
 _LOG_MISFIT, _MISFIT, _BETTER, _KINK, _ALIKE, _LOG_LENGTH, _SHORTER = range(7)
 _ROOT, _TIP, _EITHER, _BOTH, _NEW_SHARE, _STEP, _MARGIN, _LEAST_SHAFT = range(7, 15)
+_LONGER, _LONG_PIECE, _SHORT_PIECE = range(15, 18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +71,18 @@ class Cuts:
 
     Attributes:
         places: (n,) index of the first point of the second piece.
-        features: (n, 15), see `cut_features`.
+        features: (n, 18), see `cut_features`.
+        shortness: how short the hair near by is, in [0, 1].
     """
 
     places: NDArray[np.int64]
     features: Floats
+    shortness: float
 
-    @property
-    def odds(self) -> Floats:
-        """(n,) log odds that two hairs are right and one is not."""
-        return np.asarray(self.features @ RUN_ON_WEIGHTS[:-1] + RUN_ON_WEIGHTS[-1])
+    def odds(self, weights: Floats) -> Floats:
+        """Return the log odds (n,) that two hairs are right and one is not, by `RUN_ON_WEIGHTS`."""
+        of = (1.0 - self.shortness) * weights[0] + self.shortness * weights[1]
+        return np.asarray(self.features @ of[:-1] + of[-1] - _ASKED_OF_SHORT * self.shortness)
 
 
 def cut_run_ons(
@@ -88,9 +107,10 @@ def cut_run_ons(
     if not math.isfinite(least_odds):
         return list(hairs)
     kept: list[Segment] = []
-    for hair, alike in zip(hairs, alike_places(hairs), strict=True):
-        cuts = cuts_of(hair, alike, maps, contrast)
-        odds = cuts.odds
+    weights, lengths = np.array(RUN_ON_WEIGHTS), usual_log_lengths(hairs)
+    for hair, alike, usual in zip(hairs, alike_places(hairs), lengths, strict=True):
+        cuts = cuts_of(hair, alike, usual, maps, contrast)
+        odds = cuts.odds(weights)
         if odds.max(initial=-math.inf) < least_odds:
             kept.append(hair)
         else:
@@ -106,38 +126,59 @@ def _pieces(hair: Segment, alike: NDArray[np.bool_], at: int) -> list[Segment]:
     return [p for p, share in zip(pieces, shares, strict=True) if share < _ANOTHERS] or pieces
 
 
-def cuts_of(hair: Segment, alike: NDArray[np.bool_], maps: EvidenceMaps, contrast: Floats) -> Cuts:
+def usual_log_lengths(hairs: Sequence[Segment]) -> list[float]:
+    """Return the log of the length of hair that is usual near each line."""
+    places = np.array([hair.points[len(hair.points) // 2] for hair in hairs], np.float64).reshape(-1, 2)
+    lengths = np.log([len(hair.points) for hair in hairs]).reshape(-1, 1)
+    return [float(x) for x in medians_near(places, lengths, (_USUAL_LOG_LENGTH,))[:, 0]]
+
+
+def cuts_of(
+    hair: Segment, alike: NDArray[np.bool_], usual: float, maps: EvidenceMaps, contrast: Floats
+) -> Cuts:
     """Return where a line may be cut, and what speaks for it there.
 
     Args:
         hair: a traced line.
         alike: (N,) where it runs in the body of another that runs the same way.
+        usual: log of the length of hair that is usual near by.
         maps: evidence maps.
         contrast: (h, w, 3) log contrast to the skin.
     """
     count = len(hair.points)
     places = np.arange(_SHORTEST_PX, count - _SHORTEST_PX, _EVERY_PX)
-    return Cuts(places, cut_features(hair, places, alike, maps, contrast))
+    shortness = min(max((_LONG_LOG - usual) / (_LONG_LOG - _SHORT_LOG), 0.0), 1.0)
+    return Cuts(places, cut_features(hair, places, alike, usual, maps, contrast), shortness)
 
 
 def cut_features(
-    hair: Segment, places: NDArray[np.int64], alike: NDArray[np.bool_], maps: EvidenceMaps, contrast: Floats
+    hair: Segment,
+    places: NDArray[np.int64],
+    alike: NDArray[np.bool_],
+    usual: float,
+    maps: EvidenceMaps,
+    contrast: Floats,
 ) -> Floats:
-    """Return what speaks for a cut at places of a line, (n, 15).
+    """Return what speaks for a cut at places of a line, (n, 18).
 
     Log misfit of one parabola along 0.7 mm either way, and that misfit; how much better two fit 0.36 mm
     either way; how sharply it turns; share of what lies before that runs along another line; log length;
     share of it in the shorter piece; root and tip evidence near, the greater, their product; share of the
-    line that was new; step of darkness; how sure its root end is; least shaft evidence near.
+    line that was new; step of darkness; how sure its root end is; least shaft evidence near. Then how much
+    longer it is than usual, and how far both pieces are from that, the longer one first (logs of lengths).
     """
     points = np.ascontiguousarray(hair.points, np.float64)
     count = len(points)
     x, y = ((points - 0.5) / 2).T
-    out = np.empty((len(places), len(RUN_ON_WEIGHTS) - 1))
+    out = np.empty((len(places), _SHORT_PIECE + 1))
     out[:, _LOG_LENGTH] = math.log(count)
-    out[:, _SHORTER] = np.minimum(places, count - places) / count
+    shorter = np.minimum(places, count - places)
+    out[:, _SHORTER] = shorter / count
     out[:, _NEW_SHARE] = hair.new_share
     out[:, _MARGIN] = min(hair.root_margin, _MOST_MARGIN) / _USUAL_MARGIN
+    out[:, _LONGER] = math.log(count) - usual
+    out[:, _LONG_PIECE] = np.abs(np.log(count - shorter) - usual)
+    out[:, _SHORT_PIECE] = np.abs(np.log(shorter) - usual)
     _see_bends(points[::_THINNED].copy(), places // _THINNED, out)
     _see_turns(points, places, out)
     _see_ends(sample(maps.root, x, y), sample(maps.tip, x, y), sample(maps.shaft, x, y), places, out)
