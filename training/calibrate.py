@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from phantoms import CURLY, NEVER, curly_scene, preset_scene, traced_scene
 from densitometry.measure.detection import log_thinness
 from densitometry.settings import TraceSettings
 from densitometry.simulate import SceneSettings, random_settings
-from densitometry.trace.confidence import presence_features
-from densitometry.trace.curl import curled_along
+from densitometry.trace.confidence import near_by, presence_features
 from densitometry.trace.overlaps import overlaps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -44,6 +42,7 @@ SIDE_UM = 4000.0
 RIDGE = 1e-4
 RANDOM, PRESET = "random", "preset"
 SORTS = (RANDOM, CURLY, PRESET)
+HAIR = ("long straight hair", "long curled hair", "short hair")
 PRESETS = ("ordinary", "dense", "thinning", "blond", "grey", "clipped", "clipped")
 
 
@@ -89,9 +88,9 @@ def picture(task: tuple[int, int]) -> tuple[Floats, Floats, Floats, Floats]:
         root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
         ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
     features = [
-        shared_out((*presence_features(*pair), 1.0), curled)
-        for *pair, curled in zip(
-            segments, overlaps(segments), curled_along(segments, traced.picture.valid.shape), strict=True
+        np.outer(near, (*presence_features(*pair), 1.0)).ravel()
+        for *pair, near in zip(
+            segments, overlaps(segments), near_by(segments, traced.picture.valid.shape), strict=True
         )
     ]
     judged = np.isfinite(found)
@@ -103,11 +102,6 @@ def picture(task: tuple[int, int]) -> tuple[Floats, Floats, Floats, Floats]:
         ends,
         np.array(thickness).reshape(-1, 2),
     )
-
-
-def shared_out(features: Sequence[float], curled: float) -> Floats:
-    """Return features shared out between straight and curled hair."""
-    return np.outer((1 - curled, curled), features).ravel()
 
 
 def _length_in_view(line: Any, shape: tuple[int, ...]) -> float:
@@ -144,12 +138,12 @@ def main() -> None:
     rows = [row for row in rows if len(row[0])]
     fit, test = rows[::2], rows[1::2]
     x, y = np.concatenate([r[0] for r in fit]), np.concatenate([r[1] for r in fit])
-    # each half has a constant of its own
+    # each sort of hair has a constant of its own
     beta = logistic(x, y, ridge=RIDGE, constant=False)[:-1]
     xt, yt = np.concatenate([r[0] for r in test]), np.concatenate([r[1] for r in test])
     chance = 1 / (1 + np.exp(-np.clip(xt @ beta, -30, 30)))
-    for name, half in zip(("straight", "curled"), np.split(beta, 2), strict=True):
-        print(f"presence, {name}:", ", ".join(f"{b:.3f}" for b in half))
+    for name, part in zip(HAIR, np.split(beta, len(HAIR)), strict=True):
+        print(f"presence, {name}:", ", ".join(f"{b:.3f}" for b in part))
     print(f"of {len(y)} lines {y.mean():.3f} are hairs")
     for low, high in ((0, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.85), (0.85, 0.95), (0.95, 1.01)):
         inside = (chance >= low) & (chance < high)

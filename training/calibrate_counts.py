@@ -1,6 +1,6 @@
 """How many hairs there are for those counted: fit it on rendered pictures the network never saw.
 
-    python training/calibrate_counts.py --count 160 [--seed 4711]
+    python training/calibrate_counts.py --count 320 [--seed 4711]
 
 Prints the constants of `densitometry.measure.completeness` and how often its interval holds the truth.
 """
@@ -79,7 +79,7 @@ def fit(true: Floats, counted: Floats, doubt: Floats, length: Floats) -> Floats:
 def main() -> None:
     """Fit, and judge the constants that are shipped."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=160)
+    parser.add_argument("--count", type=int, default=320)
     parser.add_argument("--seed", type=int, default=4711)
     args = parser.parse_args()
     with TemporaryDirectory() as folder:

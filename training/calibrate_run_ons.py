@@ -1,6 +1,6 @@
 """Which lines ran on from one hair into another: fit the odds of `densitometry.trace.run_ons` on phantoms.
 
-    python training/calibrate_run_ons.py --count 480 [--seed 87]
+    python training/calibrate_run_ons.py --count 400 [--seed 87]
 
 Lines are traced without any cut. The truth says of every place of every line whether its two pieces would
 meet more hairs than the line does, beside those that other lines meet. Prints the weights fitted on all
@@ -22,8 +22,9 @@ from phantoms import NEVER, Traced, traced_preset
 from scipy.spatial import cKDTree
 
 from densitometry.settings import TraceSettings
+from densitometry.trace.nearby import usual_log_lengths
 from densitometry.trace.overlaps import alike_places
-from densitometry.trace.run_ons import RUN_ON_WEIGHTS, Cuts, cuts_of, usual_log_lengths
+from densitometry.trace.run_ons import RUN_ON_WEIGHTS, Cuts, cuts_of
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.matching import (
@@ -135,7 +136,7 @@ def picture(task: tuple[int, int]) -> list[tuple[Cuts, Ints]]:
 def main() -> None:
     """Fit on every other picture, test on the rest."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=480)
+    parser.add_argument("--count", type=int, default=400)
     parser.add_argument("--seed", type=int, default=87)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()

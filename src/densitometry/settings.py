@@ -139,7 +139,7 @@ class TraceSettings:
     )
     least_presence: float = key(
         0.3,
-        "lines less likely to be hairs are dropped, pieces below 0.65, curls below 0.5; 0 keeps all [0-1]",
+        "less likely lines are dropped; pieces below 0.65, curled or short below 0.5; 0 keeps all [0-1]",
         low=0,
         high=1,
     )

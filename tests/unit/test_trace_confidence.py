@@ -11,18 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drawn_shafts import hair, line
 
-from densitometry.trace.confidence import drop_doubtful, presence, presence_features
+from densitometry.trace.confidence import drop_doubtful, near_by, presence, presence_features
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment, turned
 
 SHAPE = (1000, 1000)
+LONG = (1.0, 0.0, 0.0)
+"""Where all hair is long and straight."""
 APART = Overlap(0.0, 0.0, 0.0, 0, 0)
 
 
 def weak(points: np.ndarray, **changes: object) -> Segment:
     """A line of which the maps say little."""
-    faint = hair(points, **({"score": 5.0, "root_end": 0.1, "tip_end": 0.1, "new_share": 0.4} | changes))
-    return dataclasses.replace(faint, evidence=np.full(len(points), 0.35))
+    told = {"score": 5.0, "root_margin": 0.0, "root_end": 0.1, "tip_end": 0.1, "new_share": 0.4}
+    return dataclasses.replace(hair(points, **(told | changes)), evidence=np.full(len(points), 0.25))
+
+
+def long_hairs() -> list[Segment]:
+    """Long straight hairs within 3 mm of everything that lies above them."""
+    return [hair(line((20, y), (220, y))) for y in (300, 320, 340, 360, 380)]
 
 
 def test_lines_far_apart_do_not_meet() -> None:
@@ -76,19 +83,21 @@ def test_a_weak_line_on_a_hair_is_dropped_and_the_hair_stays() -> None:
 
 def test_of_two_weak_lines_on_each_other_one_stays() -> None:
     worse = weak(line((12, 51), (60, 51)), score=4.0)
-    better = weak(line((10, 50), (62, 50)), score=9.0, new_share=0.5)
+    better = weak(line((10, 50), (62, 50)), score=9.0, root_end=0.4)
     assert (
         max(
-            presence(presence_features(h, o), 0.0)
+            presence(presence_features(h, o), LONG)
             for h, o in zip([better, worse], overlaps([better, worse]), strict=True)
         )
         < 0.3
     )
-    kept = drop_doubtful([worse, better], SHAPE, 0.3)
+    others = long_hairs()
+    kept = drop_doubtful([*others, worse, better], SHAPE, 0.3)[len(others) :]
     assert len(kept) == 1
     assert kept[0].points is better.points
     # judged again without the other
-    assert kept[0].chance == pytest.approx(presence(presence_features(better, APART), 0.0))
+    near = near_by([*others, worse, better], SHAPE)[-1]
+    assert kept[0].chance == pytest.approx(presence(presence_features(better, APART), near))
 
 
 def test_nothing_is_dropped_where_no_chance_is_too_small() -> None:
@@ -101,7 +110,7 @@ def test_nothing_is_dropped_where_no_chance_is_too_small() -> None:
 
 def test_a_far_line_changes_no_chance() -> None:
     hairs = [hair(line((0, 50), (100, 50))), weak(line((30, 70), (70, 72)))]
-    far = [weak(line((400, 400), (450, 400))), hair(line((400, 402), (460, 402)))]
+    far = [weak(line((600, 600), (650, 600))), hair(line((600, 602), (660, 602)))]
     alone, together = drop_doubtful(hairs, SHAPE, 0.3), drop_doubtful([*hairs, *far], SHAPE, 0.3)
     assert [h.chance for h in together[: len(alone)]] == [h.chance for h in alone]
 
@@ -116,11 +125,16 @@ def test_pieces_have_to_be_likelier_hairs_than_not_unless_all_are_kept() -> None
         dataclasses.replace(faint, evidence=np.full(len(faint.points), evidence))
         for evidence in np.linspace(0.0, 1.0, 101)
     ]
-    doubted = next(found for found in lines if 0.35 < drop_doubtful([found], SHAPE, 0.0)[0].chance < 0.45)
+    others = long_hairs()
+
+    def kept(one: Segment, least: float) -> list[Segment]:
+        return drop_doubtful([*others, one], SHAPE, least)[len(others) :]
+
+    doubted = next(found for found in lines if 0.35 < kept(found, 0.0)[0].chance < 0.6)
     piece = dataclasses.replace(doubted, piece=True)
-    assert len(drop_doubtful([doubted], SHAPE, 0.3)) == 1
-    assert drop_doubtful([piece], SHAPE, 0.3) == []
-    assert len(drop_doubtful([piece], SHAPE, 0.0)) == 1
+    assert len(kept(doubted, 0.3)) == 1
+    assert kept(piece, 0.3) == []
+    assert len(kept(piece, 0.0)) == 1
 
 
 def wave(y: float, length: int = 200) -> np.ndarray:
@@ -129,14 +143,19 @@ def wave(y: float, length: int = 200) -> np.ndarray:
     return np.stack([20 + np.cumsum(np.cos(angle)), y + np.cumsum(np.sin(angle))], axis=1)
 
 
-def test_in_curls_a_line_has_to_be_likelier_a_hair_than_not() -> None:
-    straight = [hair(line((20, y), (220, y))) for y in (300, 340, 380)]
+def test_in_curls_and_in_short_hair_a_line_has_to_be_likelier_a_hair_than_not() -> None:
     curls = [hair(wave(y)) for y in (300, 340, 380)]
-    doubted = [
-        dataclasses.replace(weak(line((20, 100), (70, 100)), root_end=e), evidence=np.full(50, e))
-        for e in np.linspace(0.0, 1.0, 51)
+    short = [
+        hair(line((20 + 60 * (k % 4), y), (70 + 60 * (k % 4), y))) for k, y in enumerate(range(300, 380, 8))
     ]
-    for others, least in ((straight, 0.3), (curls, 0.5)):
+    doubted = [
+        dataclasses.replace(
+            weak(line((20, 100), (70, 100)), score=20 * e, new_share=1 - 0.6 * e, root_end=e, tip_end=e),
+            evidence=np.full(50, e),
+        )
+        for e in np.linspace(0.0, 1.0, 201)
+    ]
+    for others, least in ((long_hairs(), 0.3), (curls, 0.5), (short, 0.5)):
         stay = [
             kept[-1].chance
             for one in doubted

@@ -12,7 +12,8 @@ from tests.drawn_shafts import hair
 
 from densitometry.settings import TraceSettings
 from densitometry.trace.maps import ORIENTATIONS, EvidenceMaps
-from densitometry.trace.run_ons import RUN_ON_WEIGHTS, cut_run_ons, cuts_of, usual_log_lengths
+from densitometry.trace.nearby import usual_log_lengths
+from densitometry.trace.run_ons import RUN_ON_WEIGHTS, cut_run_ons, cuts_of
 from densitometry.trace.segments import Segment, SegmentSettings
 
 Floats = NDArray[np.floating[Any]]

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 
-# Fitted on random phantoms by `python training/calibrate_counts.py --count 160 --seed 4711`, which prints all
+# Fitted on random phantoms by `python training/calibrate_counts.py --count 320 --seed 4711`, which prints all
 # four (decisions 0014, 0017 and 0018). docs/accuracy.md says how often intervals hold the truth elsewhere.
-SPARSE_LOG, CROWDED_LOG = 0.164, -0.283
+SPARSE_LOG, CROWDED_LOG = 0.153, -0.235
 """Log of hairs there are per hair counted where hardly any hair lies, and what it gains per log of 1 plus the
 length of hair in view over `MUCH_HAIR_PER_CM`."""
 MUCH_HAIR_PER_CM = 20.0
 """Length of hair per area [cm per cm²] that is some 150 hairs per cm² of 1.3 mm."""
-CROWDED_SD = 0.053
+CROWDED_SD = 0.057
 """Relative error of the count that grows with length: at `MUCH_HAIR_PER_CM`."""
-ALIKE = 6.19
+ALIKE = 6.57
 """Hairs of one picture are missed and invented together: so many times the variance of single chances."""
 
 

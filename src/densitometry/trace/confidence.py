@@ -15,23 +15,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from densitometry.trace.curl import curled_along
+from densitometry.trace.junctions import bend_misfit
+from densitometry.trace.nearby import shortness, usual_log_lengths
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
 
 PRESENCE_WEIGHTS = (
-    (0.025, 3.493, -0.572, -0.013, 1.400, 1.067, -6.437, -0.183, 3.708, 0.039, -0.467, -0.837),
-    (0.049, 0.151, -1.947, 0.351, 0.866, 1.257, -1.934, 0.014, -1.541, 0.189, -0.519, -0.603),
+    (
+        *(0.018, 1.112, -0.748, 0.474, 1.256, 1.120, 0.493),
+        *(-12.092, -7.159, 0.169, 4.521, -0.147, -0.333, -1.681),
+    ),
+    (
+        *(0.041, -0.073, -2.047, 0.610, 0.772, 1.289, 0.288),
+        *(-1.122, -1.915, -0.242, -1.482, 0.004, -0.315, -1.384),
+    ),
+    (
+        *(-0.013, 7.074, -1.860, -0.279, 2.429, 0.910, 2.540),
+        *(-2.561, -5.952, -2.064, 6.062, -0.236, 0.391, -2.310),
+    ),
 )
-"""Coefficients of `presence_features`, the constant last: in straight hair, and in curled hair."""
+"""Coefficients of `presence_features`, the constant last: in long straight hair, in long curled hair, and
+where hair was clipped short."""
 ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
 """Log odds of the right root end: per unit of margin between the two orientations, and at none."""
 _LEAST_OF_PIECES = 0.65
 """A piece that was cut off another hair has to be twice as likely a hair of its own as not."""
-_LEAST_IN_CURLS = 0.5
-"""And so has a line in curled hair, where pieces and second lines abound."""
+_LEAST_WHERE_PIECES_ABOUND = 0.5
+"""A line in curled hair, and in hair clipped short, has to be likelier a hair of its own than not: there
+pieces and second lines abound."""
+_STRAIGHT = 0
 _MOST_SCORE = 60.0
+_MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
+_WORST_MISFIT_PX = 5.0
 _BESIDE_PX = 16.0
 """Lines farther apart share no body."""
 
@@ -39,8 +56,9 @@ _BESIDE_PX = 16.0
 def presence_features(segment: Segment, overlap: Overlap) -> tuple[float, ...]:
     """Return what speaks for a hair and against it.
 
-    Score, weakest evidence along it, share that is new, log length; evidence of its root and its tip; shares
-    that run alike another line, alike a stronger one, and in any other body; ends on and within others.
+    Score, weakest evidence along it, share that is new, log length; evidence of its root and its tip; how
+    sure it is which is which, and how badly a parabola follows it; shares that run alike another line, alike
+    a stronger one, and in any other body; ends on and within others.
     """
     return *_own_features(segment), *_met_features(overlap)
 
@@ -53,6 +71,9 @@ def _own_features(segment: Segment) -> tuple[float, ...]:
         math.log(len(segment.points)),
         segment.root_end,
         segment.tip_end,
+        min(segment.root_margin, _MOST_MARGIN) / _USUAL_MARGIN,
+        min(bend_misfit(np.ascontiguousarray(segment.points, np.float64))[0], _WORST_MISFIT_PX)
+        / math.sqrt(len(segment.points)),
     )
 
 
@@ -71,18 +92,30 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
 
 
-def presence(features: Sequence[float], curled: float) -> float:
+def presence(features: Sequence[float], near: Sequence[float]) -> float:
     """Return the chance in [0, 1] that a segment of these `presence_features` is one hair.
 
     Args:
         features: what speaks for it and against it.
-        curled: how curled the hair near by is, in [0, 1].
+        near: (3,) of `near_by`.
     """
-    straight, curly = (
+    each = (
         weights[-1] + sum(w * f for w, f in zip(weights, features, strict=False))
         for weights in PRESENCE_WEIGHTS
     )
-    return logistic(straight * (1 - curled) + curly * curled)
+    return logistic(sum(share * odds for share, odds in zip(near, each, strict=True)))
+
+
+def near_by(hairs: Sequence[Segment], shape: tuple[int, ...]) -> list[tuple[float, float, float]]:
+    """Return how much the hair near each line is long and straight, long and curled, and short; sum 1.
+
+    Args:
+        hairs: traced lines.
+        shape: height and width of the maps.
+    """
+    short = [shortness(usual) for usual in usual_log_lengths(hairs)]
+    curled = curled_along(hairs, shape)
+    return [((1 - s) * (1 - c), (1 - s) * c, s) for s, c in zip(short, curled, strict=True)]
 
 
 def drop_doubtful(hairs: Sequence[Segment], shape: tuple[int, ...], least: float) -> list[Segment]:
@@ -94,27 +127,28 @@ def drop_doubtful(hairs: Sequence[Segment], shape: tuple[int, ...], least: float
         hairs: traced lines.
         shape: height and width of the maps.
         least: lines of a smaller chance are dropped, in [0, 1]; pieces that were cut off others also
-            below 0.65, lines in curled hair below 0.5; 0 keeps all.
+            below 0.65, lines in curled and in short hair below 0.5; 0 keeps all.
     """
     kept, own = list(hairs), [_own_features(hair) for hair in hairs]
-    curled = curled_along(hairs, shape)
+    near = near_by(hairs, shape)
     while True:
         met = [_met_features(overlap) for overlap in overlaps(kept)]
-        chances = [presence((*features, *of), c) for features, of, c in zip(own, met, curled, strict=True)]
-        asked = [_least_of(hair, c, least) for hair, c in zip(kept, curled, strict=True)]
+        chances = [presence((*features, *of), n) for features, of, n in zip(own, met, near, strict=True)]
+        asked = [_least_of(hair, n[_STRAIGHT], least) for hair, n in zip(kept, near, strict=True)]
         worst = _worst_of_each_place(kept, chances, asked)
         if not worst:
             return [dataclasses.replace(h, chance=c) for h, c in zip(kept, chances, strict=True)]
         stay = [k for k in range(len(kept)) if k not in worst]
-        kept, own, curled = [kept[k] for k in stay], [own[k] for k in stay], [curled[k] for k in stay]
+        kept, own, near = [kept[k] for k in stay], [own[k] for k in stay], [near[k] for k in stay]
 
 
-def _least_of(hair: Segment, curled: float, least: float) -> float:
-    """Return the chance below which a line is dropped."""
+def _least_of(hair: Segment, long_straight: float, least: float) -> float:
+    """Return the chance below which a line is dropped, by how long and straight the hair near by is."""
     if least <= 0:
         return 0.0
-    in_curls = max(least, _LEAST_IN_CURLS)
-    return max(least, _LEAST_OF_PIECES) if hair.piece else least + curled * (in_curls - least)
+    if hair.piece:
+        return max(least, _LEAST_OF_PIECES)
+    return max(least, long_straight * least + (1 - long_straight) * _LEAST_WHERE_PIECES_ABOUND)
 
 
 def _worst_of_each_place(

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densitometry.trace.segments import Segment
+
 Floats = NDArray[np.floating[Any]]
 
 _REACH_PX = 375.0
 """3 mm: how far ahead and aside of a place is looked, as far as for the curl of hair (`curl`)."""
 _PRIOR_COUNT = 2
 """Where little is seen, usual values count as so many."""
+_SHORT_LOG, _LONG_LOG = 4.2, 4.8
+"""Log of usual lengths up to which, and from which on, hair is short and long: 0.54 and 0.97 mm."""
 
 
 def medians_near(places: Floats, values: Floats, usual: Sequence[float]) -> Floats:
@@ -33,3 +37,15 @@ def medians_near(places: Floats, values: Floats, usual: Sequence[float]) -> Floa
         near = (np.abs(places - place) < _REACH_PX).all(axis=1)
         found[row] = np.median(np.vstack([values[near], prior]), axis=0)
     return found
+
+
+def usual_log_lengths(hairs: Sequence[Segment]) -> list[float]:
+    """Return the log of the length of hair that is usual near each line."""
+    places = np.array([hair.points[len(hair.points) // 2] for hair in hairs], np.float64).reshape(-1, 2)
+    lengths = np.log([len(hair.points) for hair in hairs]).reshape(-1, 1)
+    return [float(x) for x in medians_near(places, lengths, (_LONG_LOG,))[:, 0]]
+
+
+def shortness(usual_log_length: float) -> float:
+    """Return how short hair of a usual length is: 1 where it was clipped short, 0 where it is long."""
+    return min(max((_LONG_LOG - usual_log_length) / (_LONG_LOG - _SHORT_LOG), 0.0), 1.0)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from densitometry.trace.junctions import bend_misfit
 from densitometry.trace.maps import EvidenceMaps
-from densitometry.trace.nearby import medians_near
+from densitometry.trace.nearby import shortness, usual_log_lengths
 from densitometry.trace.overlaps import alike_places
 from densitometry.trace.sampling import sample
 from densitometry.trace.segments import Segment, SegmentSettings, stretch_of, upright
@@ -41,13 +41,9 @@ RUN_ON_WEIGHTS = (
 )
 """Coefficients of `cut_features`, the constant last, where hair is long, and where it is short: what
 `training/calibrate_run_ons.py` prints."""
-_SHORT_LOG, _LONG_LOG = 4.2, 4.8
-"""Log of usual lengths near by up to which, and from which on, hair is short and long: 0.54 and 0.97 mm."""
 _ASKED_OF_SHORT = 0.7
 """Taken off the log odds in short hair: shadows and flakes of real frames look more like a second hair than
 those of phantoms. Chosen on 40 real tuning frames (decision 0018)."""
-_USUAL_LOG_LENGTH = 4.8
-"""What counts where few lines are near."""
 
 _EVERY_PX, _SHORTEST_PX = 4, 6
 """Cuts are tried at every fourth point; pieces shorter than this are no hairs."""
@@ -126,13 +122,6 @@ def _pieces(hair: Segment, alike: NDArray[np.bool_], at: int) -> list[Segment]:
     return [p for p, share in zip(pieces, shares, strict=True) if share < _ANOTHERS] or pieces
 
 
-def usual_log_lengths(hairs: Sequence[Segment]) -> list[float]:
-    """Return the log of the length of hair that is usual near each line."""
-    places = np.array([hair.points[len(hair.points) // 2] for hair in hairs], np.float64).reshape(-1, 2)
-    lengths = np.log([len(hair.points) for hair in hairs]).reshape(-1, 1)
-    return [float(x) for x in medians_near(places, lengths, (_USUAL_LOG_LENGTH,))[:, 0]]
-
-
 def cuts_of(
     hair: Segment, alike: NDArray[np.bool_], usual: float, maps: EvidenceMaps, contrast: Floats
 ) -> Cuts:
@@ -147,8 +136,7 @@ def cuts_of(
     """
     count = len(hair.points)
     places = np.arange(_SHORTEST_PX, count - _SHORTEST_PX, _EVERY_PX)
-    shortness = min(max((_LONG_LOG - usual) / (_LONG_LOG - _SHORT_LOG), 0.0), 1.0)
-    return Cuts(places, cut_features(hair, places, alike, usual, maps, contrast), shortness)
+    return Cuts(places, cut_features(hair, places, alike, usual, maps, contrast), shortness(usual))
 
 
 def cut_features(
