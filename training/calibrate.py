@@ -23,7 +23,8 @@ from phantoms import CURLY, NEVER, curly_scene, preset_scene, traced_scene
 from densitometry.measure.detection import log_thinness
 from densitometry.settings import TraceSettings
 from densitometry.simulate import SceneSettings, random_settings
-from densitometry.trace.confidence import near_by, presence_features
+from densitometry.trace.confidence import presence_features
+from densitometry.trace.nearby import hair_near
 from densitometry.trace.overlaps import overlaps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -90,7 +91,7 @@ def picture(task: tuple[int, int]) -> tuple[Floats, Floats, Floats, Floats]:
     features = [
         np.outer(near, (*presence_features(*pair), 1.0)).ravel()
         for *pair, near in zip(
-            segments, overlaps(segments), near_by(segments, traced.picture.valid.shape), strict=True
+            segments, overlaps(segments), hair_near(segments, traced.picture.valid.shape), strict=True
         )
     ]
     judged = np.isfinite(found)

@@ -49,7 +49,6 @@ KINDS = (
 WON, NOTHING, LOST = 1.1, 0.9, 2.9
 """What a cut moves hair F1 by, where it is near 0.9: a hair met, a line too many, a hair lost."""
 RIDGE = 3e-4
-LEAST_WORTH = 1e-9
 ODDS = (-1.0, -0.5, 0.0, 0.5)
 
 
@@ -159,7 +158,7 @@ def fit(lines: list[tuple[Cuts, Ints]]) -> Floats:
     shortness = np.concatenate([np.full(len(won), cut.shortness) for cut, won in lines])
     return np.array(
         [
-            logistic(features, (won > 0).astype(float), ridge=RIDGE, worth=worth * share + LEAST_WORTH)
+            logistic(features, (won > 0).astype(float), ridge=RIDGE, worth=worth * share)
             for share in (1.0 - shortness, shortness)
         ]
     )
@@ -169,13 +168,11 @@ def judge(name: str, weights: Floats, lines: list[tuple[Cuts, Ints]], short: boo
     """Print what the likeliest cuts of lines would win and lose, where hair is short or long."""
     chosen = [(cut, won) for cut, won in lines if (cut.shortness > 0.5) == short]
     possible = sum(bool((won > 0).any()) for _, won in chosen)
-    best = []
-    for cut, won in chosen:
-        odds = cut.odds(weights)
-        best.append((odds.max(), won[np.argmax(odds)]))
-    found = np.array(best)
+    odds = [cut.odds(weights) for cut, _ in chosen]
+    best = np.array([(o.max(), won[np.argmax(o)]) for o, (_, won) in zip(odds, chosen, strict=True)])
+    best = best.reshape(-1, 2)
     for least in ODDS:
-        taken = found[found[:, 0] >= least, 1]
+        taken = best[best[:, 0] >= least, 1]
         print(
             f"  {name}, log odds from {least:4.1f}: {len(taken):4d} of {len(chosen)} lines cut, "
             f"{(taken > 0).sum():3d} win a hair of {possible} that could, {(taken < 0).sum():3d} lose one"

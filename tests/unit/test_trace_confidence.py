@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drawn_shafts import hair, line
 
-from densitometry.trace.confidence import drop_doubtful, near_by, presence, presence_features
+from densitometry.trace.confidence import drop_doubtful, presence, presence_features
+from densitometry.trace.nearby import hair_near
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment, turned
 
@@ -96,7 +97,7 @@ def test_of_two_weak_lines_on_each_other_one_stays() -> None:
     assert len(kept) == 1
     assert kept[0].points is better.points
     # judged again without the other
-    near = near_by([*others, worse, better], SHAPE)[-1]
+    near = hair_near([*others, worse, better], SHAPE)[-1]
     assert kept[0].chance == pytest.approx(presence(presence_features(better, APART), near))
 
 

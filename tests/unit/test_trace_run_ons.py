@@ -98,7 +98,7 @@ def test_a_line_too_short_to_cut_and_none_at_all() -> None:
     assert cut([], blank_maps()) == []
 
 
-def test_in_short_hair_a_line_twice_as_long_as_usual_is_two_hairs() -> None:
+def test_in_short_hair_a_line_twice_as_long_as_usual_is_likelier_two_hairs() -> None:
     """Two hairs of 0.4 mm end to end, of which the maps see root and tip, among others of that length."""
     line = hair(straight(40, 150, 0, 100), new_share=1.0)
     short = [hair(straight(30 + 60 * (k % 4), 40 + 20 * (k // 4), 0, 50)) for k in range(16)]

@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.curl import curled_along
 from densitometry.trace.junctions import bend_misfit
-from densitometry.trace.nearby import shortness, usual_log_lengths
+from densitometry.trace.nearby import hair_near
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment
 
@@ -47,7 +46,6 @@ _LEAST_WHERE_PIECES_ABOUND = 0.5
 pieces and second lines abound."""
 _STRAIGHT = 0
 _MOST_SCORE = 60.0
-_MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
 _WORST_MISFIT_PX = 5.0
 _BESIDE_PX = 16.0
 """Lines farther apart share no body."""
@@ -71,7 +69,7 @@ def _own_features(segment: Segment) -> tuple[float, ...]:
         math.log(len(segment.points)),
         segment.root_end,
         segment.tip_end,
-        min(segment.root_margin, _MOST_MARGIN) / _USUAL_MARGIN,
+        segment.root_certainty,
         min(bend_misfit(np.ascontiguousarray(segment.points, np.float64))[0], _WORST_MISFIT_PX)
         / math.sqrt(len(segment.points)),
     )
@@ -97,25 +95,13 @@ def presence(features: Sequence[float], near: Sequence[float]) -> float:
 
     Args:
         features: what speaks for it and against it.
-        near: (3,) of `near_by`.
+        near: (3,) of `nearby.hair_near`.
     """
     each = (
         weights[-1] + sum(w * f for w, f in zip(weights, features, strict=False))
         for weights in PRESENCE_WEIGHTS
     )
     return logistic(sum(share * odds for share, odds in zip(near, each, strict=True)))
-
-
-def near_by(hairs: Sequence[Segment], shape: tuple[int, ...]) -> list[tuple[float, float, float]]:
-    """Return how much the hair near each line is long and straight, long and curled, and short; sum 1.
-
-    Args:
-        hairs: traced lines.
-        shape: height and width of the maps.
-    """
-    short = [shortness(usual) for usual in usual_log_lengths(hairs)]
-    curled = curled_along(hairs, shape)
-    return [((1 - s) * (1 - c), (1 - s) * c, s) for s, c in zip(short, curled, strict=True)]
 
 
 def drop_doubtful(hairs: Sequence[Segment], shape: tuple[int, ...], least: float) -> list[Segment]:
@@ -130,7 +116,7 @@ def drop_doubtful(hairs: Sequence[Segment], shape: tuple[int, ...], least: float
             below 0.65, lines in curled and in short hair below 0.5; 0 keeps all.
     """
     kept, own = list(hairs), [_own_features(hair) for hair in hairs]
-    near = near_by(hairs, shape)
+    near = hair_near(hairs, shape)
     while True:
         met = [_met_features(overlap) for overlap in overlaps(kept)]
         chances = [presence((*features, *of), n) for features, of, n in zip(own, met, near, strict=True)]

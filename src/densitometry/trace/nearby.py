@@ -1,4 +1,4 @@
-"""What is usual in the scalp near a place: medians that no distant hair moves.
+"""What is usual in the scalp near a place: medians that no distant hair moves, and the sort of hair.
 
 All lengths are pixels of the detection grid.
 """
@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
+from densitometry.trace.curl import curled_along
 from densitometry.trace.segments import Segment
 
 Floats = NDArray[np.floating[Any]]
@@ -31,11 +33,33 @@ def medians_near(places: Floats, values: Floats, usual: Sequence[float]) -> Floa
         values: (n, k) seen there.
         usual: (k,) of other pictures, which count as a few places more.
     """
-    prior = np.tile(np.asarray(usual, np.float64), (_PRIOR_COUNT, 1))
+    return _medians(
+        np.ascontiguousarray(places, np.float64),
+        np.ascontiguousarray(values, np.float64),
+        np.asarray(usual, np.float64),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _medians(places: Floats, values: Floats, usual: Floats) -> Floats:
+    count = len(places)
     found = np.empty(values.shape)
-    for row, place in enumerate(places):
-        near = (np.abs(places - place) < _REACH_PX).all(axis=1)
-        found[row] = np.median(np.vstack([values[near], prior]), axis=0)
+    near = np.empty(count, np.int64)
+    seen = np.empty(count + _PRIOR_COUNT)
+    for row in range(count):
+        n = 0
+        for other in range(count):
+            if (
+                abs(places[other, 0] - places[row, 0]) < _REACH_PX
+                and abs(places[other, 1] - places[row, 1]) < _REACH_PX
+            ):
+                near[n] = other
+                n += 1
+        for column in range(values.shape[1]):
+            for k in range(n):
+                seen[k] = values[near[k], column]
+            seen[n : n + _PRIOR_COUNT] = usual[column]
+            found[row, column] = np.median(seen[: n + _PRIOR_COUNT])
     return found
 
 
@@ -49,3 +73,15 @@ def usual_log_lengths(hairs: Sequence[Segment]) -> list[float]:
 def shortness(usual_log_length: float) -> float:
     """Return how short hair of a usual length is: 1 where it was clipped short, 0 where it is long."""
     return min(max((_LONG_LOG - usual_log_length) / (_LONG_LOG - _SHORT_LOG), 0.0), 1.0)
+
+
+def hair_near(hairs: Sequence[Segment], shape: tuple[int, ...]) -> list[tuple[float, float, float]]:
+    """Return how much the hair near each line is long and straight, long and curled, and short; sum 1.
+
+    Args:
+        hairs: traced lines.
+        shape: height and width of the maps.
+    """
+    short = [shortness(usual) for usual in usual_log_lengths(hairs)]
+    curled = curled_along(hairs, shape)
+    return [((1 - s) * (1 - c), (1 - s) * c, s) for s, c in zip(short, curled, strict=True)]

@@ -52,7 +52,6 @@ _THINNED = 2
 _ARM_PX, _LONG_ARM_PX = 45, 90
 _SOFTENED_PX = 0.1
 _KINK_PX, _TANGENT_PX, _NEAR_PX = 8, 3, 4
-_MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
 _ANOTHERS = 0.5
 """A piece of which more runs along another line was that hair, and goes."""
 # Columns of `cut_features`.
@@ -163,7 +162,7 @@ def cut_features(
     shorter = np.minimum(places, count - places)
     out[:, _SHORTER] = shorter / count
     out[:, _NEW_SHARE] = hair.new_share
-    out[:, _MARGIN] = min(hair.root_margin, _MOST_MARGIN) / _USUAL_MARGIN
+    out[:, _MARGIN] = hair.root_certainty
     out[:, _LONGER] = math.log(count) - usual
     out[:, _LONG_PIECE] = np.abs(np.log(count - shorter) - usual)
     out[:, _SHORT_PIECE] = np.abs(np.log(shorter) - usual)

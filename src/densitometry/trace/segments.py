@@ -68,6 +68,9 @@ class SegmentSettings:
     claim_left: float = 0.2
 
 
+_MOST_MARGIN, _USUAL_MARGIN = 40.0, 20.0
+
+
 @njit(cache=True, nogil=True)
 def _median(values: Floats) -> float:
     return float(np.median(values))
@@ -111,6 +114,11 @@ class Segment:
     def usual_half_width(self) -> float:
         """Median half width of the shaft."""
         return float(_median(np.ascontiguousarray(self.half_width, np.float64)))
+
+    @property
+    def root_certainty(self) -> float:
+        """How sure it is which end is the root, in [0, 2]: 1 at a usual margin."""
+        return min(self.root_margin, _MOST_MARGIN) / _USUAL_MARGIN
 
 
 def turned(hair: Segment) -> Segment:
