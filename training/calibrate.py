@@ -83,11 +83,14 @@ def picture(task: tuple[int, int]) -> tuple[Floats, Floats, Floats, Floats]:
     # what is neither right nor wrong tells nothing
     optional = on_truth[:, ~(required & visible)]
     found[optional.max(axis=1, initial=0.0) >= EXCUSED_SHARE] = np.nan
-    ends = np.full((len(lines), 2), np.nan)
+    ends = np.full((len(lines), 4), np.nan)
     for i, j in pairs:
         found[j] = 1.0 if required[i] else np.nan
-        root, tip = np.asarray(hairs[i]["root_px"]), np.asarray(hairs[i]["tip_px"])
-        ends[j] = segments[j].root_margin, np.hypot(*(lines[j][0] - root)) < np.hypot(*(lines[j][0] - tip))
+        # of a hair cut by the border the root may be farther from both ends than the tip is
+        true_line = np.asarray(hairs[i]["line_px"], float)
+        first, last = (np.hypot(*(true_line - lines[j][end]).T).argmin() for end in (0, -1))
+        right = first < last
+        ends[j] = segments[j].root_margin, right, segments[j].root_cut, segments[j].tip_cut
     features = [
         np.outer(near, (*presence_features(*pair), 1.0)).ravel()
         for *pair, near in zip(
@@ -152,8 +155,11 @@ def main() -> None:
             print(f"  said {chance[inside].mean():.2f}  true {yt[inside].mean():.2f}  of {inside.sum()}")
     ends = np.concatenate([r[2] for r in fit])
     ends = ends[np.isfinite(ends[:, 1])]
-    slope = logistic(ends[:, :1], ends[:, 1])
-    print("root end:", slope, f"right {ends[:, 1].mean():.3f}")
+    cut = ends[:, 2] + ends[:, 3]
+    for name, part in (("neither end", cut == 0), ("one end", cut == 1)):
+        margin, right = ends[part, 0], ends[part, 1]
+        slope = ", ".join(f"{b:.3f}" for b in logistic(margin[:, None], right))
+        print(f"root end, border cuts {name}: {slope}; right {right.mean():.3f} of {len(right)}")
     logit, loss, spread = fit_found([r[3] for r in random])
     print(f"found by diameter: logit {logit:.2f}, slope {loss:.2f}, its spread {spread:.2f}")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.drawn_shafts import hair, line
 
-from densitometry.trace.confidence import drop_doubtful, presence, presence_features
+from densitometry.trace.confidence import drop_doubtful, presence, presence_features, root_probability
 from densitometry.trace.nearby import hair_near
 from densitometry.trace.overlaps import Overlap, overlaps
 from densitometry.trace.segments import Segment, turned
@@ -163,3 +163,12 @@ def test_in_curls_and_in_short_hair_a_line_has_to_be_likelier_a_hair_than_not() 
             if len(kept := drop_doubtful([*others, one], SHAPE, 0.3)) == len(others) + 1
         ]
         assert least <= min(stay) < least + 0.1
+
+
+def test_of_a_hair_that_the_border_cuts_a_weaker_word_about_its_root_will_do() -> None:
+    whole = hair(line((10, 10), (60, 10)), root_margin=5.0)
+    for cut in ("root_cut", "tip_cut"):
+        assert root_probability(dataclasses.replace(whole, **{cut: True})) > root_probability(whole) > 0.5
+    both = dataclasses.replace(whole, root_cut=True, tip_cut=True)
+    assert root_probability(both) == root_probability(whole)
+    assert root_probability(dataclasses.replace(whole, root_margin=-9.0)) == 0.5

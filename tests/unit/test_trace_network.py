@@ -16,11 +16,12 @@ from densitometry.trace.maps import CERTAIN
 from densitometry.units import PixelSize
 
 
-def noise(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """A picture of nothing but noise: log contrast, and that of fine luma."""
+def noise(seed: int, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture of nothing but noise: log contrast, that of fine luma, and a field without edges."""
     rng = np.random.default_rng(seed)
     contrast = rng.normal(0, 0.3, (rows, columns, 3)).astype(np.float32)
-    return contrast, rng.normal(0, 0.3, (2 * rows, 2 * columns)).astype(np.float32)
+    fine = rng.normal(0, 0.3, (2 * rows, 2 * columns)).astype(np.float32)
+    return contrast, fine, np.ones((rows, columns), bool)
 
 
 def test_tiles_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,11 +45,12 @@ def test_tiles_share_the_picture_and_are_all_of_one_size(cells: int, count: int)
     assert len({last - first for first, _, _, last in spans}) == 1
     # halved at the same places by every tile, and, to within a cell, by a mirrored picture
     assert len({first % 8 for first, *_ in spans}) == 1
-    assert abs(-spans[0][0] - -cells % 8 / 2) <= 0.5
+    beyond = network.REACH_PX // 2
+    assert abs(-spans[0][0] - beyond - -cells % 8 / 2) <= 0.5
     for first, own, end, last in spans:
-        assert first <= max(0, own - network.OVERLAP_PX // 2)
-        assert last >= min(cells, end + network.OVERLAP_PX // 2)
-        assert last < cells + 8
+        assert first <= max(-beyond, own - network.OVERLAP_PX // 2)
+        assert last >= min(cells + beyond, end + network.OVERLAP_PX // 2)
+        assert last < cells + beyond + 8
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_tiles_of_large_pictures_are_small_and_read_little_twice(rows: int, colu
     down, across = network._layout(rows, columns)
     area = network._read_px(down) * network._read_px(across)
     assert area <= network.TILE_AREA_PX
-    assert len(down) * len(across) * area <= 2 * 4 * (rows + 8) * (columns + 8)
+    assert len(down) * len(across) * area <= 2 * 4 * (rows + 40) * (columns + 40)
 
 
 def test_pictures_that_are_not_large_are_read_whole() -> None:
@@ -67,7 +69,7 @@ def test_pictures_that_are_not_large_are_read_whole() -> None:
 
 def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "WHOLE_PX", 0)
-    monkeypatch.setattr(network, "TILE_AREA_PX", 40_000)
+    monkeypatch.setattr(network, "TILE_AREA_PX", 60_000)
     picture = noise(6, 96, 640)
     monkeypatch.setattr(network, "may_share_work", lambda: True)
     shared = network.network_maps(*picture, 2)
@@ -78,27 +80,28 @@ def test_one_thread_and_two_give_the_same_maps(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_nothing_to_see_is_no_evidence() -> None:
-    maps = network.network_maps(np.zeros((64, 80, 3), np.float32), np.zeros((128, 160), np.float32), 2)
+    contrast, fine = np.zeros((64, 80, 3), np.float32), np.zeros((128, 160), np.float32)
+    maps = network.network_maps(contrast, fine, np.ones((64, 80), bool), 2)
     assert maps.lifted.shape == (network.ORIENTATIONS, 64, 80)
     assert maps.lifted.max() < 0.2 * CERTAIN
 
 
-def shafts(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """A picture of two dark shafts, one steep and one flat: log contrast, and that of fine luma."""
+def shafts(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A picture of two dark shafts, one steep, one flat: log contrast, that of fine luma, and the field."""
     fine = np.zeros((2 * rows, 2 * columns), np.float32)
     cv2.line(fine, (40, 30), (70, 150), -1.5, 14, cv2.LINE_AA)
     cv2.line(fine, (110, 50), (230, 90), -1.5, 14, cv2.LINE_AA)
     coarse = cv2.resize(fine, (columns, rows), interpolation=cv2.INTER_AREA)
-    return np.repeat(coarse[..., None], 3, 2), fine
+    return np.repeat(coarse[..., None], 3, 2), fine, np.ones((rows, columns), bool)
 
 
 @pytest.mark.parametrize(("down", "across"), [(-1, -1), (1, -1), (-1, 1)])
 def test_eight_readings_say_the_same_of_a_picture_turned_or_mirrored(down: int, across: int) -> None:
     """As every picture's edges are multiples of four px, a turned one is halved at the same places."""
-    contrast, fine = shafts(100, 132)
-    turned = np.ascontiguousarray(contrast[::down, ::across]), np.ascontiguousarray(fine[::down, ::across])
+    picture = shafts(100, 132)
+    turned = tuple(np.ascontiguousarray(part[::down, ::across]) for part in picture)
     bins = np.arange(network.ORIENTATIONS) * (down * across)
-    plain, two = network.network_maps(contrast, fine, 8), network.network_maps(contrast, fine, 2)
+    plain, two = network.network_maps(*picture, 8), network.network_maps(*picture, 2)
     other, other_two = network.network_maps(*turned, 8), network.network_maps(*turned, 2)
     assert plain.lifted.max() > 0.5 * CERTAIN
     np.testing.assert_array_equal(other.lifted[bins][:, ::down, ::across], plain.lifted)
@@ -127,7 +130,9 @@ def test_large_pictures_are_read_less_often(
     monkeypatch: pytest.MonkeyPatch, area_cm2: float, read: int
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(tracer, "network_maps", lambda contrast, fine, readings: asked.append(readings))
+    monkeypatch.setattr(
+        tracer, "network_maps", lambda contrast, fine, valid, readings: asked.append(readings)
+    )
     edge = round((area_cm2 * 1e8) ** 0.5 / 80.0)
     pixels, everywhere = np.full((edge, edge, 3), 180, np.uint8), np.ones((edge, edge), bool)
     options = trace_options(TraceSettings(), PixelSize(80.0, "simulated"))

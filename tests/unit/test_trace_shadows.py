@@ -38,13 +38,20 @@ def test_a_shadow_is_left_behind(length: int) -> None:
     assert found.points[-1, 0] == TIP - 1
 
 
+def test_a_root_whose_shadow_the_border_cuts_lies_before_it() -> None:
+    (found,) = leave_shadows([hair(root_cut=True)], picture(ROOT + 12, 0.35))
+    assert found.points[0, 0] == pytest.approx(ROOT + 12, abs=1)
+    assert not found.root_cut
+    assert 0.0 < found.root_end < 1.0
+
+
 @pytest.mark.parametrize(
     ("contrast", "one"),
     [
         (picture(ROOT, 1.0), hair()),
         (picture(ROOT + 12, 0.7), hair()),
         (picture(ROOT + 2, 0.3), hair()),
-        (picture(ROOT + 12, 0.3), hair(root_cut=True)),
+        (picture(ROOT, 1.0), hair(root_cut=True)),
         (picture(ROOT + 12, 0.3, shaft=-0.2), hair()),
         (picture(ROOT + 12, 0.3, shaft=0.8), hair()),
         (picture(TIP, 0.3), hair()),

@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 
 # Fitted on random phantoms by `python training/calibrate_counts.py --count 320 --seed 4711`, which prints all
-# four (decisions 0014, 0017 and 0018). docs/accuracy.md says how often intervals hold the truth elsewhere.
-SPARSE_LOG, CROWDED_LOG = 0.153, -0.235
+# four (decisions 0014 and 0022). docs/accuracy.md says how often intervals hold the truth elsewhere.
+SPARSE_LOG, CROWDED_LOG = 0.155, -0.146
 """Log of hairs there are per hair counted where hardly any hair lies, and what it gains per log of 1 plus the
 length of hair in view over `MUCH_HAIR_PER_CM`."""
 MUCH_HAIR_PER_CM = 20.0
 """Length of hair per area [cm per cm²] that is some 150 hairs per cm² of 1.3 mm."""
-CROWDED_SD = 0.057
+CROWDED_SD = 0.052
 """Relative error of the count that grows with length: at `MUCH_HAIR_PER_CM`."""
-ALIKE = 6.57
+ALIKE = 6.03
 """Hairs of one picture are missed and invented together: so many times the variance of single chances."""
 
 

@@ -37,8 +37,10 @@ PRESENCE_WEIGHTS = (
 )
 """Coefficients of `presence_features`, the constant last: in long straight hair, in long curled hair, and
 where hair was clipped short."""
-ROOT_WEIGHT, ROOT_CONSTANT = 0.189, -0.878
-"""Log odds of the right root end: per unit of margin between the two orientations, and at none."""
+ROOT_WEIGHT, ROOT_CONSTANT = 0.181, 0.060
+ROOT_WEIGHT_CUT, ROOT_CONSTANT_CUT = 0.184, 0.341
+"""Log odds of the right root end: per unit of margin between the two orientations, and at none; of hairs that
+the border cuts only one end speaks, and a weaker word of it says as much."""
 _LEAST_OF_PIECES = 0.65
 """A piece that was cut off another hair has to be twice as likely a hair of its own as not."""
 _LEAST_WHERE_PIECES_ABOUND = 0.5
@@ -152,4 +154,6 @@ def _worst_of_each_place(
 
 def root_probability(segment: Segment) -> float:
     """Return the chance in [0.5, 1] that the first point is the root end."""
+    if segment.root_cut != segment.tip_cut:
+        return max(0.5, logistic(ROOT_CONSTANT_CUT + ROOT_WEIGHT_CUT * segment.root_margin))
     return max(0.5, logistic(ROOT_CONSTANT + ROOT_WEIGHT * segment.root_margin))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from densitometry.trace.beyond import REACH_PX, nothing_outside, past_field, surround, with_frame
 from densitometry.trace.maps import HALF_CHANNELS, ORIENTATIONS, EvidenceMaps
 from densitometry.trace.workers import WORKERS, may_share_work
 
@@ -71,17 +72,20 @@ def _session(path: str, height: int, width: int, threads: int) -> Any:
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-def network_maps(contrast: Floats, fine: Floats, readings: int) -> EvidenceMaps:
+def network_maps(contrast: Floats, fine: Floats, valid: NDArray[np.bool_], readings: int) -> EvidenceMaps:
     """Run the network over a picture of any size, in overlapping tiles.
 
     Args:
         contrast: (h, w, 3) log contrast on the detection grid.
         fine: (2h, 2w) log contrast of luma at half its pixel.
+        valid: (h, w) bool, the field; outside a round one nothing is read.
         readings: 1, 2, 4 or 8, of which the mean is taken; twice as many take twice as long.
 
     Returns:
         Evidence maps of the grid.
     """
+    outside = surround(valid)
+    contrast, fine = past_field(contrast, fine, outside)
     h, w = contrast.shape[:2]
     rows, columns = (h + 1) // 2, (w + 1) // 2
     # stored as the follower reads it, all bins of a place side by side: no second copy of the largest array
@@ -94,14 +98,15 @@ def network_maps(contrast: Floats, fine: Floats, readings: int) -> EvidenceMaps:
     session = _session(str(weights), height, width, WORKERS if may_share_work() else 1)
     # One tile after another, each by all threads: two at a time would take twice the memory and save no time.
     for (y0, y, ye, _), (x0, x, xe, _) in product(down, across):
-        tile = _part(contrast.transpose(2, 0, 1), 2 * y0, 2 * x0, height, width)
-        luma = _part(fine[None], 4 * y0, 4 * x0, 2 * height, 2 * width)
+        tile = with_frame(contrast.transpose(2, 0, 1), 2 * y0, 2 * x0, height, width, REACH_PX)
+        luma = with_frame(fine[None], 4 * y0, 4 * x0, 2 * height, 2 * width, 2 * REACH_PX)
         centre, rest = _read(session, tile, luma, views)
         inside = slice(y - y0, ye - y0), slice(x - x0, xe - x0)
         cells[y:ye, x:xe] = centre[inside]
         half[:, y:ye, x:xe] = rest[:, *inside]
     if len(down) * len(across) > 1:
         _session.cache_clear()  # what it holds for large tiles would lie beside all that follows
+    nothing_outside(lifted, half, outside)
     planes = lifted[:h, :w].transpose(2, 0, 1)
     return EvidenceMaps(planes, half[0], half[1], half[2:4], half[4], half[5])
 
@@ -128,15 +133,6 @@ def _read(
     return (centre // len(views)).astype(np.uint8), rest / len(views)
 
 
-def _part(planes: Floats, top: int, left: int, height: int, width: int) -> Floats:
-    """Part of planes (n, h, w) as a batch of one (1, n, height, width), with zeros outside the picture."""
-    whole = np.zeros((1, len(planes), height, width), np.float32)
-    y, x = max(0, -top), max(0, -left)
-    seen = planes[:, top + y : top + height, left + x : left + width]
-    whole[0, :, y : y + seen.shape[1], x : x + seen.shape[2]] = seen
-    return whole
-
-
 def _layout(rows: int, columns: int) -> tuple[list[_Span], list[_Span]]:
     """Tiles down and across of a picture of so many 16 µm cells.
 
@@ -159,15 +155,16 @@ def _read_px(spans: list[_Span]) -> int:
 def _spans(cells: int, count: int) -> list[_Span]:
     """Tiles along one side, in 16 µm cells: first read, first of its own, end of its own, end of reading.
 
-    All read the same number of cells, so that one session serves them; they may read beyond the picture.
+    All read the same number of cells, so that one session serves them, some of them beyond the picture.
     Where the network halves is counted from the middle: a mirrored picture is halved at the same places.
     """
     overlap = OVERLAP_PX // 2
     at = [cells * k // count for k in range(count + 1)]
     grain = MULTIPLE_PX // 2
-    beyond = -cells % grain // 2
-    begins = [(max(0, a - overlap) + beyond) // grain * grain - beyond for a in at[:-1]]
-    ends = [-(-(min(cells, b + overlap) + beyond) // grain) * grain - beyond for b in at[1:]]
+    reach = REACH_PX // 2
+    beyond = reach + -(cells + 2 * reach) % grain // 2
+    begins = [(max(-reach, a - overlap) + beyond) // grain * grain - beyond for a in at[:-1]]
+    ends = [-(-(min(cells + reach, b + overlap) + beyond) // grain) * grain - beyond for b in at[1:]]
     size = max(end - begin for begin, end in zip(begins, ends, strict=True))
     firsts = [max(-beyond, min(begin, ends[-1] - size)) for begin in begins]
     return [(first, a, b, first + size) for first, (a, b) in zip(firsts, pairwise(at), strict=True)]

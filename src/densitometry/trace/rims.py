@@ -17,7 +17,7 @@ from densitometry.trace.tone import cells
 
 Floats = NDArray[np.floating[Any]]
 
-_BESIDE_PX, _BESIDE_SHARE = 6.0, 0.5
+_BESIDE_PX, _BESIDE_SHARE = 6.0, 0.8
 """A line of which more than this share lies so near to hidden scalp runs along its rim."""
 _BRIDGED_SHARE = 0.5
 """A line of which more than this share lies on filled-in marks is one of them: hairs pass below. On 20 real

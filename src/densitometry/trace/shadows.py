@@ -30,6 +30,8 @@ _SHAFT_PX = 4
 """The shaft begins where so many points in a row are dark."""
 _LEAST_PX, _MOST_PX, _MOST_SHARE = 4, 30, 0.5
 """Less than 32 µm is a root that fades; more than 240 µm or half the hair is more than a shadow shows."""
+_SEEN = 0.5
+"""End evidence of a root whose shadow the border cuts."""
 _SHORTEST_PX = 12
 """Shorter pieces leave too little shaft to tell its darkness."""
 
@@ -46,7 +48,7 @@ def leave_shadows(hairs: Sequence[Segment], contrast: Floats) -> list[Segment]:
 
 def _left(hair: Segment, contrast: Floats) -> Segment:
     n = len(hair.points)
-    if hair.root_cut or n < _SHORTEST_PX:
+    if n < _SHORTEST_PX:
         return hair
     darkness = tone_along(hair.points, contrast)
     shaft = float(np.median(darkness[n // 3 :]))
@@ -62,4 +64,6 @@ def _left(hair: Segment, contrast: Floats) -> Segment:
         points=hair.points[begin:],
         evidence=hair.evidence[begin:],
         half_width=hair.half_width[begin:],
+        root_cut=False,  # a line that ran to the border in shadow has its root before it
+        root_end=_SEEN if hair.root_cut else hair.root_end,
     )

@@ -72,7 +72,7 @@ def find_evidence(picture: GridPicture, options: TraceOptions) -> EvidenceMaps:
     size, readings = picture.valid.size, options.readings
     if size > options.read_often_px:
         readings = min(readings, 2 if size <= options.read_twice_px else 1)
-    return network_maps(picture.contrast, picture.fine, readings)
+    return network_maps(picture.contrast, picture.fine, picture.valid, readings)
 
 
 def find_segments(maps: EvidenceMaps, picture: GridPicture, options: TraceOptions) -> list[Segment]:
