@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from densitometry.trace import network
-from densitometry.trace.beyond import REACH_PX, nothing_outside, past_field, surround, with_frame
+from densitometry.trace.beyond import REACH_PX, nothing_outside, past_field, surround, window
 from densitometry.trace.maps import CERTAIN
 
 ROWS, COLUMNS = 40, 60
@@ -19,25 +19,25 @@ def planes(seed: int = 3) -> np.ndarray:
 
 def test_a_window_inside_the_picture_is_the_picture() -> None:
     picture = planes()
-    np.testing.assert_array_equal(with_frame(picture, 4, 6, 20, 30, REACH_PX)[0], picture[:, 4:24, 6:36])
+    np.testing.assert_array_equal(window(picture, 4, 6, 20, 30, REACH_PX)[0], picture[:, 4:24, 6:36])
 
 
 def test_the_edge_goes_on_beyond_the_frame_and_fades() -> None:
     picture = planes()
-    window = with_frame(picture, -8, -12, ROWS + 16, COLUMNS + 20, 8)[0]
-    np.testing.assert_array_equal(window[:, 8:-8, 12:-8], picture)
-    np.testing.assert_allclose(window[:, 4, 12:-8], picture[:, 0] * 0.5, rtol=1e-6)
-    np.testing.assert_allclose(window[:, 8:-8, -6], picture[:, :, -1] * (1 - 3 / 8), rtol=1e-6)
-    assert not window[:, 0].any()
-    assert not window[:, :, :5].any()
+    shown = window(picture, -8, -12, ROWS + 16, COLUMNS + 20, 8)[0]
+    np.testing.assert_array_equal(shown[:, 8:-8, 12:-8], picture)
+    np.testing.assert_allclose(shown[:, 4, 12:-8], picture[:, 0] * 0.5, rtol=1e-6)
+    np.testing.assert_allclose(shown[:, 8:-8, -6], picture[:, :, -1] * (1 - 3 / 8), rtol=1e-6)
+    assert not shown[:, 0].any()
+    assert not shown[:, :, :5].any()
 
 
 @pytest.mark.parametrize(("top", "left"), [(-8, 20), (16, -8), (24, 44)])
 def test_windows_show_the_same_of_every_place(top: int, left: int) -> None:
     """Tiles agree on what lies beyond the frame, wherever they are cut."""
     picture = planes()
-    whole = with_frame(picture, -16, -16, ROWS + 32, COLUMNS + 32, REACH_PX)[0]
-    part = with_frame(picture, top, left, 24, 24, REACH_PX)[0]
+    whole = window(picture, -16, -16, ROWS + 32, COLUMNS + 32, REACH_PX)[0]
+    part = window(picture, top, left, 24, 24, REACH_PX)[0]
     np.testing.assert_array_equal(part, whole[:, top + 16 : top + 40, left + 16 : left + 40])
 
 
@@ -72,6 +72,9 @@ def test_a_round_field_has_a_surround_but_marks_and_strips_are_none() -> None:
     strips = np.ones((90, 120), bool)
     strips[-3:] = strips[:6, :50] = strips[20:30, 40:60] = False
     assert not surround(strips).any()
+    text = strips.copy()
+    text[:20, :8] = False
+    assert not surround(text).any()
     assert not surround(np.ones((90, 120), bool)).any()
 
 

@@ -35,6 +35,13 @@ def test_a_hair_that_leaves_the_field_is_kept() -> None:
     assert drop_rims([crossing], ROUND) == [crossing]
 
 
+def test_a_hair_that_bends_along_the_rim_for_a_while_is_kept() -> None:
+    angles = np.linspace(0.2, 1.2, 66)
+    radius = np.r_[np.linspace(50, 64, 20), np.full(46, 66.0)]
+    bent = hair(80 + radius * np.cos(angles), 80 + radius * np.sin(angles))
+    assert drop_rims([bent], ROUND) == [bent]
+
+
 def test_the_edge_of_the_picture_hides_nothing() -> None:
     along = hair(np.linspace(20, 90, 71), np.full(71, 2.0))
     assert drop_rims([along], np.ones((SIZE, SIZE), bool)) == [along]

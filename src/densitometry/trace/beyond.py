@@ -16,11 +16,13 @@ Floats = NDArray[np.floating[Any]]
 
 REACH_PX = 32
 """What is seen at the edge goes on for so long [px of the grid], less and less of it."""
+_LEAST_CORNERS = 3
+"""A round field hides so many corners of the frame, as in `capture.surround`; a line of text hides one."""
 _CORNER_SHARE = 0.7
 """What hides a corner of the frame and fills less of the box about it is round; a strip fills it."""
 
 
-def with_frame(planes: Floats, top: int, left: int, height: int, width: int, reach_px: int) -> Floats:
+def window(planes: Floats, top: int, left: int, height: int, width: int, reach_px: int) -> Floats:
     """Cut a window, which may reach beyond the frame, out of a picture.
 
     Args:
@@ -35,13 +37,12 @@ def with_frame(planes: Floats, top: int, left: int, height: int, width: int, rea
     seen = planes[:, max(0, top) : top + height, max(0, left) : left + width]
     above, below = max(0, -top), max(0, top + height - rows)
     before, after = max(0, -left), max(0, left + width - columns)
-    sides = ((0, 0), (above, below), (before, after))
-    whole = np.pad(np.asarray(seen, np.float32), sides, "edge")
+    whole = np.pad(seen, ((0, 0), (above, below), (before, after)), "edge").astype(np.float32, copy=False)
     if above or below or before or after:
         down = _share_left(above, seen.shape[1], below, reach_px)
         across = _share_left(before, seen.shape[2], after, reach_px)
-        whole = whole * np.minimum(down[:, None], across[None])
-    return np.asarray(whole[None], np.float32)
+        whole *= np.minimum(down[:, None], across[None])
+    return whole[None]
 
 
 def _share_left(before: int, inside: int, after: int, reach_px: int) -> NDArray[np.float32]:
@@ -61,11 +62,10 @@ def surround(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if all(valid[corner] for corner in corners):
         return outside
     _, labels, boxes, _ = cv2.connectedComponentsWithStats((~valid).astype(np.uint8), connectivity=4)
-    for label in {int(labels[corner]) for corner in corners} - {0}:
-        _, _, width, height, area = boxes[label]
-        if area < _CORNER_SHARE * width * height:
-            outside |= labels == label
-    return outside
+    filled = boxes[:, cv2.CC_STAT_AREA] / (boxes[:, cv2.CC_STAT_WIDTH] * boxes[:, cv2.CC_STAT_HEIGHT])
+    hidden = [int(labels[corner]) for corner in corners if not valid[corner]]
+    round_off = [label for label in hidden if filled[label] < _CORNER_SHARE]
+    return np.isin(labels, round_off) if len(round_off) >= _LEAST_CORNERS else outside
 
 
 def past_field(contrast: Floats, fine: Floats, outside: NDArray[np.bool_]) -> tuple[Floats, Floats]:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from densitometry.trace.beyond import REACH_PX, nothing_outside, past_field, surround, with_frame
+from densitometry.trace.beyond import REACH_PX, nothing_outside, past_field, surround, window
 from densitometry.trace.maps import HALF_CHANNELS, ORIENTATIONS, EvidenceMaps
 from densitometry.trace.workers import WORKERS, may_share_work
 
@@ -98,8 +98,8 @@ def network_maps(contrast: Floats, fine: Floats, valid: NDArray[np.bool_], readi
     session = _session(str(weights), height, width, WORKERS if may_share_work() else 1)
     # One tile after another, each by all threads: two at a time would take twice the memory and save no time.
     for (y0, y, ye, _), (x0, x, xe, _) in product(down, across):
-        tile = with_frame(contrast.transpose(2, 0, 1), 2 * y0, 2 * x0, height, width, REACH_PX)
-        luma = with_frame(fine[None], 4 * y0, 4 * x0, 2 * height, 2 * width, 2 * REACH_PX)
+        tile = window(contrast.transpose(2, 0, 1), 2 * y0, 2 * x0, height, width, REACH_PX)
+        luma = window(fine[None], 4 * y0, 4 * x0, 2 * height, 2 * width, 2 * REACH_PX)
         centre, rest = _read(session, tile, luma, views)
         inside = slice(y - y0, ye - y0), slice(x - x0, xe - x0)
         cells[y:ye, x:xe] = centre[inside]
