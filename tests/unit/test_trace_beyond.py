@@ -75,7 +75,8 @@ def test_a_round_field_has_a_surround_but_marks_and_strips_are_none() -> None:
     text = strips.copy()
     text[:20, :8] = False
     assert not surround(text).any()
-    assert not surround(np.ones((90, 120), bool)).any()
+    for all_seen in (True, False):
+        assert not surround(np.full((90, 120), all_seen)).any()
 
 
 def test_nothing_is_said_of_what_was_made_up() -> None:

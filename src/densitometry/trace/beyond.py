@@ -62,10 +62,15 @@ def surround(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
     if all(valid[corner] for corner in corners):
         return outside
     _, labels, boxes, _ = cv2.connectedComponentsWithStats((~valid).astype(np.uint8), connectivity=4)
-    filled = boxes[:, cv2.CC_STAT_AREA] / (boxes[:, cv2.CC_STAT_WIDTH] * boxes[:, cv2.CC_STAT_HEIGHT])
     hidden = [int(labels[corner]) for corner in corners if not valid[corner]]
-    round_off = [label for label in hidden if filled[label] < _CORNER_SHARE]
+    round_off = [label for label in hidden if _filled(boxes[label]) < _CORNER_SHARE]
     return np.isin(labels, round_off) if len(round_off) >= _LEAST_CORNERS else outside
+
+
+def _filled(box: NDArray[np.int32]) -> float:
+    """Share of its box that a component fills; the box is OpenCV's: x, y, width, height, area."""
+    _, _, width, height, area = box.tolist()
+    return float(area / (width * height))
 
 
 def past_field(contrast: Floats, fine: Floats, outside: NDArray[np.bool_]) -> tuple[Floats, Floats]:
